@@ -1,0 +1,104 @@
+#pragma once
+
+#include <source_location>
+#include <stdexcept>
+#include <string>
+
+#include <pqlease/export.hpp>
+
+namespace pqlease {
+
+/// The root of every error that this library raises itself. Leaves are split by what the caller does next.
+/// Errors raised by SQL inside a lease are libpqxx's own and pass through untouched.
+class PQLEASE_API Error : public std::runtime_error {
+public:
+  using std::runtime_error::runtime_error;
+  Error(Error const &) = default;
+  Error(Error &&) = default;
+  Error &operator=(Error const &) = default;
+  Error &operator=(Error &&) = default;
+  ~Error() override;
+};
+
+/// A lease was released with a transaction, a COPY or an unread result in progress, or with a `pqxx` transaction object
+/// still alive. Nothing of it was committed. Next: commit before the lease ends; the manager itself is fine.
+class PQLEASE_API UncommittedTransaction : public Error {
+public:
+  UncommittedTransaction(std::string const &what, std::source_location lease_taken);
+
+  /// Where the lease that leaked was taken.
+  [[nodiscard]] std::source_location where() const noexcept { return lease_taken_; }
+
+private:
+  std::source_location lease_taken_;
+};
+
+/// The calling thread holds the lease already and asked for another. Next: pass the lease on, or call Lease::adopt().
+class PQLEASE_API RecursiveLease : public Error {
+public:
+  using Error::Error;
+};
+
+/// Another lease outlasted the caller's time-out. Next: try again later, or find out who holds it (the message says).
+class PQLEASE_API LeaseTimeout : public Error {
+public:
+  using Error::Error;
+};
+
+/// The caller's std::stop_token was triggered while it waited. Next: wind up.
+class PQLEASE_API LeaseCancelled : public Error {
+public:
+  using Error::Error;
+};
+
+/// Options::max_waiters threads wait already. Next: shed load.
+class PQLEASE_API TooManyWaiters : public Error {
+public:
+  using Error::Error;
+};
+
+/// No session could be opened. What libpq, the server or the callback said is nested (std::rethrow_if_nested).
+/// Next: try again later, or look at sqlstate().
+class PQLEASE_API ConnectionDown : public Error {
+public:
+  explicit ConnectionDown(std::string const &what, std::string sqlstate = {});
+
+  /// The SQLSTATE with which the server refused, such as 28P01 (wrong password) or 3D000 (no such database);
+  /// empty when no server answered. Source: PostgreSQL, appendix A.
+  [[nodiscard]] std::string const &sqlstate() const noexcept { return sqlstate_; }
+
+private:
+  std::string sqlstate_;
+};
+
+/// ManagedConnection::shutdown() was called, or the manager is being destroyed. Next: wind up.
+class PQLEASE_API ManagerClosed : public Error {
+public:
+  using Error::Error;
+};
+
+/// libpq cannot parse the connection string. The message names the bad word and shows no secret.
+class PQLEASE_API InvalidConnectionString : public Error {
+public:
+  using Error::Error;
+};
+
+/// A field of Options is out of its range.
+class PQLEASE_API InvalidOption : public Error {
+public:
+  InvalidOption(std::string option, std::string const &problem);
+
+  /// The field's name, such as "probe_timeout".
+  [[nodiscard]] std::string const &option() const noexcept { return option_; }
+
+private:
+  std::string option_;
+};
+
+/// The library was called in a way that cannot work, such as dereferencing an empty lease.
+class PQLEASE_API UsageError : public Error {
+public:
+  using Error::Error;
+};
+
+}  // namespace pqlease

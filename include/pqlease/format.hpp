@@ -1,0 +1,32 @@
+#pragma once
+
+#include <sstream>
+#include <string_view>
+
+#include <pqlease/managed_connection.hpp>
+#include <pqlease/status.hpp>
+#include <spdlog/fmt/fmt.h>
+
+// Formatting with the library that spdlog was built with: fmt, or std::format.
+#if defined(SPDLOG_USE_STD_FORMAT)
+#include <format>
+#define PQLEASE_FORMATTER std::formatter
+#else
+#define PQLEASE_FORMATTER fmt::formatter
+#endif
+
+template <> struct PQLEASE_FORMATTER<pqlease::Status> : PQLEASE_FORMATTER<std::string_view> {
+  template <class Context> auto format(pqlease::Status status, Context &context) const {
+    return PQLEASE_FORMATTER<std::string_view>::format(pqlease::to_string(status), context);
+  }
+};
+
+template <> struct PQLEASE_FORMATTER<pqlease::ManagedConnection> : PQLEASE_FORMATTER<std::string_view> {
+  template <class Context> auto format(pqlease::ManagedConnection const &manager, Context &context) const {
+    std::ostringstream text;
+    text << manager;
+    return PQLEASE_FORMATTER<std::string_view>::format(text.view(), context);
+  }
+};
+
+#undef PQLEASE_FORMATTER

@@ -1,0 +1,146 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <iosfwd>
+#include <memory>
+#include <source_location>
+#include <stop_token>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include <pqlease/export.hpp>
+#include <pqlease/lease.hpp>
+#include <pqlease/options.hpp>
+#include <pqlease/statistics.hpp>
+#include <pqlease/status.hpp>
+
+namespace pqlease {
+
+/// Owns at most one PostgreSQL session and lends it to one thread at a time.
+///
+/// The session is opened by the first lease, and opened again by the next lease after it was closed or lost.
+///
+/// Thread safety: every member, from any thread.
+/// Lifetime: leases may outlive the manager; the session is closed when the last of them ends.
+class PQLEASE_API ManagedConnection {
+public:
+  /// Validates the connection string (PQconninfoParse) and the options; does not connect.
+  ///
+  /// `conninfo` is a libpq connection string (PostgreSQL, chapter "libpq", "Connection Strings"); empty means libpq's
+  /// defaults and environment.
+  /// Throws: InvalidConnectionString, InvalidOption.
+  explicit ManagedConnection(std::string conninfo, Options options = {});
+
+  /// Asks `conninfo` at every open, for credentials that rotate; it is not asked before the first lease.
+  ///
+  /// It runs in the thread that opens, with the lease held but no lock, outside any time-out. An empty or invalid
+  /// answer is an InvalidConnectionString from that lease; an exception of its own is nested in ConnectionDown.
+  /// Throws: InvalidOption, also for an empty function.
+  explicit ManagedConnection(std::function<std::string()> conninfo, Options options = {});
+
+  ManagedConnection(ManagedConnection const &) = delete;
+  ManagedConnection &operator=(ManagedConnection const &) = delete;
+
+  /// As shutdown().
+  ~ManagedConnection();
+
+  /// Waits for exclusive use of the session, opening it first if need be.
+  ///
+  /// Blocking: at most Options::lease_timeout, queue, opening and probe together; opening alone at most
+  ///           Options::connect_timeout.
+  /// Throws: LeaseTimeout when another lease outlasts the time-out; ConnectionDown when no session can be opened;
+  ///         RecursiveLease when this thread already holds the lease; TooManyWaiters; ManagerClosed after shutdown().
+  [[nodiscard]] Lease lease(std::source_location where = std::source_location::current());
+
+  /// The same, given up when `stop` is triggered.
+  /// Throws: as lease(), and LeaseCancelled.
+  [[nodiscard]] Lease lease(std::stop_token stop, std::source_location where = std::source_location::current());
+
+  /// The same with a time-out of its own; zero means one attempt without waiting.
+  [[nodiscard]] Lease lease_for(std::chrono::milliseconds timeout,
+                                std::source_location where = std::source_location::current());
+
+  /// The same with a deadline of its own.
+  [[nodiscard]] Lease lease_until(std::chrono::steady_clock::time_point deadline,
+                                  std::source_location where = std::source_location::current());
+
+  /// Takes the lease if nobody else holds it; else returns an empty lease.
+  ///
+  /// Blocking: not on other leases; opening a session takes at most Options::connect_timeout.
+  /// Throws: as lease() but for LeaseTimeout and TooManyWaiters.
+  [[nodiscard]] Lease try_lease(std::source_location where = std::source_location::current());
+
+  /// Calls `f` with the connection under a lease, and returns what it returns once the lease is released.
+  ///
+  /// When `f` throws, its transaction is rolled back and the exception passes through; if the exception says that the
+  /// session is of no more use (a broken connection, SQLSTATE class 08, 57P01 to 57P03), the session is closed.
+  /// Blocking, Throws: as lease(); whatever `f` throws; UncommittedTransaction when `f` returns with a transaction in
+  ///                   progress.
+  template <class F>
+    requires std::is_invocable_v<F, pqxx::connection &>
+  decltype(auto) with_lease(F &&f, std::source_location where = std::source_location::current());
+
+  /// What the session is doing; Status::leased when another thread holds the lease. Never blocks.
+  [[nodiscard]] Status status() const noexcept;
+
+  /// Whether there is a session, as far as this side knows. Never blocks.
+  [[nodiscard]] bool is_open() const noexcept;
+
+  /// How often a session was opened; what depends on a session is valid for one epoch. Never blocks.
+  [[nodiscard]] std::uint64_t epoch() const noexcept;
+
+  /// A snapshot of the counters. Never blocks.
+  [[nodiscard]] Statistics statistics() const noexcept;
+
+  /// The connection string with every secret masked as `***`. From a provider: the last one it gave.
+  [[nodiscard]] std::string conninfo() const;
+
+  /// Closes the session; the next lease opens another one.
+  ///
+  /// Blocking: until the lease is free, without a time-out.
+  /// Throws: RecursiveLease when this thread holds the lease (see Lease::close_on_release()); ManagerClosed.
+  void close(std::source_location where = std::source_location::current());
+
+  /// Ends the manager for good: waiters and later callers get ManagerClosed. Does not wait for a lease in use; its
+  /// session is closed when it ends.
+  void shutdown() noexcept;
+
+private:
+  std::shared_ptr<detail::Manager> manager_;
+};
+
+/// Prints as `<ManagedConnection: postgres:///postgres (closed)>`, secrets masked. Never blocks.
+PQLEASE_API std::ostream &operator<<(std::ostream &out, ManagedConnection const &manager);
+
+template <class F>
+  requires std::is_invocable_v<F, pqxx::connection &>
+decltype(auto) ManagedConnection::with_lease(F &&f, std::source_location where) {
+  using Result = std::invoke_result_t<F, pqxx::connection &>;
+  auto lease = this->lease(where);
+  auto call = [&]() -> Result {
+    try {
+      return std::invoke(std::forward<F>(f), *lease);
+    } catch (...) {
+      lease.release_after(std::current_exception());
+      throw;
+    }
+  };
+  if constexpr (std::is_void_v<Result>) {
+    call();
+    lease.release();
+  } else {
+    Result result = call();
+    lease.release();
+    if constexpr (std::is_reference_v<Result>) {
+      return static_cast<Result>(result);
+    } else {
+      return result;
+    }
+  }
+}
+
+}  // namespace pqlease

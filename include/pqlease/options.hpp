@@ -1,0 +1,49 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+
+#include <pqlease/export.hpp>
+#include <pqxx/connection>
+#include <spdlog/fwd.h>
+
+namespace pqlease {
+
+/// How a manager behaves. An aggregate for designated initialisers; a value out of range is an InvalidOption when the
+/// manager is made. Every duration is at most 24 hours.
+struct Options {
+  /// To open the session, all hosts of the connection string together; a connect_timeout in the string has no effect.
+  /// Range: from 1 ms. The system's name resolver (getaddrinfo) is outside its reach.
+  std::chrono::milliseconds connect_timeout{10'000};
+
+  /// How long lease() waits, queue, opening and probe together. 0: for ever.
+  std::chrono::milliseconds lease_timeout{0};
+
+  /// How many threads may wait for the lease; one more gets TooManyWaiters. 0: no bound.
+  std::size_t max_waiters{0};
+
+  /// A session that was idle for longer gets one round trip before it is handed out. 0: at every lease.
+  std::chrono::milliseconds idle_probe_after{500};
+
+  /// How long that round trip may take before the session counts as dead. Range: from 1 ms.
+  std::chrono::milliseconds probe_timeout{2'000};
+
+  /// How long a release may take to roll back or to drain; past it the session is closed. 0: it is closed at once.
+  std::chrono::milliseconds release_timeout{5'000};
+
+  /// Session setup, run once for every session before anyone gets it. Runs in the thread that opens, with the lease
+  /// held but no lock, outside any time-out; it must leave no transaction open. If it throws, the session is closed and
+  /// the lease fails with ConnectionDown, the exception nested. Empty: nothing to set up.
+  std::function<void(pqxx::connection &)> on_open{};
+
+  /// Where to log. Null: the registered logger "pqlease" if there is one, else spdlog's default logger.
+  std::shared_ptr<spdlog::logger> logger{};
+};
+
+/// Throws InvalidOption that names the first field out of its range. A manager calls it; it is public so that a
+/// program can check its configuration early.
+PQLEASE_API void validate(Options const &options);
+
+}  // namespace pqlease

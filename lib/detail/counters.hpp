@@ -1,0 +1,41 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include <pqlease/statistics.hpp>
+
+namespace pqlease::detail {
+
+/// One number of Statistics: grows from any thread, is read from any thread.
+class Counter {
+public:
+  void operator++() noexcept { value_.fetch_add(1, std::memory_order_relaxed); }
+  [[nodiscard]] std::uint64_t value() const noexcept { return value_.load(std::memory_order_relaxed); }
+
+private:
+  std::atomic<std::uint64_t> value_{0};
+};
+
+/// The live form of Statistics.
+struct Counters {
+  Counter leases_granted, leases_contended, leases_timed_out, leases_cancelled;
+  Counter sessions_opened, failed_opens, sessions_replaced;
+  Counter leaks, forced_rollbacks, forced_closes, quarantined;
+
+  [[nodiscard]] Statistics snapshot() const noexcept {
+    return {.leases_granted = leases_granted.value(),
+            .leases_contended = leases_contended.value(),
+            .leases_timed_out = leases_timed_out.value(),
+            .leases_cancelled = leases_cancelled.value(),
+            .sessions_opened = sessions_opened.value(),
+            .failed_opens = failed_opens.value(),
+            .sessions_replaced = sessions_replaced.value(),
+            .leaks = leaks.value(),
+            .forced_rollbacks = forced_rollbacks.value(),
+            .forced_closes = forced_closes.value(),
+            .quarantined = quarantined.value()};
+  }
+};
+
+}  // namespace pqlease::detail

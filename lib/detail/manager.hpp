@@ -1,0 +1,97 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <source_location>
+#include <stop_token>
+#include <string>
+
+#include <pqlease/options.hpp>
+#include <pqlease/statistics.hpp>
+#include <pqlease/status.hpp>
+
+#include "detail/counters.hpp"
+#include "detail/lease_queue.hpp"
+#include "detail/log.hpp"
+#include "detail/messages.hpp"
+#include "detail/release_policy.hpp"
+#include "detail/session_opener.hpp"
+#include "session/conninfo_source.hpp"
+#include "session/session.hpp"
+
+namespace pqlease::detail {
+
+/// How a lease ends.
+struct LeaseEnd {
+  std::source_location taken;
+  Exit exit{Exit::normal};
+  bool close_requested{false};
+};
+
+/// The state that a ManagedConnection and its leases share: the queue, and the session that its holder uses.
+///
+/// Thread safety: every member from any thread, but for those that say "by the holder".
+class Manager {
+public:
+  /// Throws: InvalidOption.
+  Manager(std::unique_ptr<ConninfoSource> source, Options options);
+
+  /// Takes the lease and makes the session ready. Throws: as ManagedConnection::lease().
+  void acquire(std::source_location where, Deadline deadline, std::stop_token const &stop);
+
+  /// The same if nobody else holds the lease; else returns false at once.
+  [[nodiscard]] bool try_acquire(std::source_location where);
+
+  /// By the holder: settles the session, hands the lease on, then reports.
+  /// Throws: UncommittedTransaction, on a normal exit only.
+  void release(LeaseEnd const &end);
+
+  /// By the holder: ends what is in progress. Throws: as Lease::rollback().
+  void roll_back();
+
+  /// By the holder: the session.
+  [[nodiscard]] Session &session() noexcept { return session_; }
+
+  void adopt() noexcept { queue_.adopt(); }
+
+  /// Waits for the lease and closes the session.
+  void close(std::source_location where);
+  void shut_down() noexcept;
+
+  [[nodiscard]] Status status() const noexcept;
+  [[nodiscard]] bool is_open() const noexcept;
+  [[nodiscard]] std::uint64_t epoch() const noexcept { return counters_.sessions_opened.value(); }
+  [[nodiscard]] Statistics statistics() const noexcept { return counters_.snapshot(); }
+  [[nodiscard]] std::string name() const { return source_->masked(); }
+
+  /// The default deadline of a lease.
+  [[nodiscard]] Deadline default_deadline() const noexcept;
+
+private:
+  [[noreturn]] void refuse(Answer const &answer, std::source_location where);
+  void start_lease(Answer const &answer, Deadline deadline);
+  void make_ready(Deadline deadline);
+  [[nodiscard]] bool confirmed_alive(Liveness look, Deadline deadline) noexcept;
+  [[nodiscard]] Settled settle(ReleaseAction action) noexcept;
+  void count(ReleasePlan const &plan, Settled settled) noexcept;
+  void report(LeaseEnd const &end, SessionCondition const &found, ReleaseReport report, Settled settled);
+  void hand_over() noexcept;
+  void publish() noexcept;
+
+  Options const options_;
+  Log const log_;
+  Counters counters_;
+  std::unique_ptr<ConninfoSource> const source_;
+  LeaseQueue queue_;
+
+  // Used by the holder of the lease only; the queue's mutex orders one holder after the other.
+  Session session_;
+  SessionOpener opener_;
+  Deadline::Clock::time_point last_used_{};
+
+  // What everybody else may know of session_, as of the last hand-over.
+  std::atomic<Status> published_{Status::closed};
+};
+
+}  // namespace pqlease::detail

@@ -1,0 +1,23 @@
+#include "detail/poison.hpp"
+
+#include <pqxx/except>
+
+namespace pqlease::detail {
+
+bool is_poisonous(std::string_view sqlstate) noexcept {
+  return sqlstate.starts_with("08") || sqlstate == "57P01" || sqlstate == "57P02" || sqlstate == "57P03";
+}
+
+bool is_poisonous(std::exception_ptr const &error) noexcept {
+  try {
+    std::rethrow_exception(error);
+  } catch (pqxx::broken_connection const &) {
+    return true;
+  } catch (pqxx::sql_error const &sql) {
+    return is_poisonous(std::string_view{sql.sqlstate()});
+  } catch (...) {
+    return false;
+  }
+}
+
+}  // namespace pqlease::detail

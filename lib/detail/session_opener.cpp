@@ -1,0 +1,84 @@
+#include "detail/session_opener.hpp"
+
+#include <exception>
+#include <string>
+
+#include <fmt/format.h>
+
+#include <pqlease/errors.hpp>
+#include <pqxx/except>
+
+#include "session/connect.hpp"
+
+namespace pqlease::detail {
+namespace {
+
+std::string text_of(std::exception_ptr const &error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (std::exception const &known) {
+    return known.what();
+  } catch (...) {
+    return "an exception of unknown type";
+  }
+}
+
+/// In a handler: ConnectionDown, with the exception being handled nested in it.
+[[noreturn]] void throw_down(std::string const &message, std::string sqlstate = {}) {
+  std::throw_with_nested(ConnectionDown{message, std::move(sqlstate)});
+}
+
+}  // namespace
+
+void SessionOpener::open(Session &session, Deadline deadline) {
+  try {
+    auto const conninfo = ask_for_conninfo();
+    connect(session, conninfo, earliest(deadline, Deadline::after(options_.connect_timeout)));
+    set_up(session, conninfo);
+  } catch (Error const &error) {
+    ++counters_.failed_opens;
+    log_.write(Severity::warning, error.what());
+    throw;
+  }
+  ++counters_.sessions_opened;
+  log_.write(Severity::info, fmt::format("{}: session opened: epoch {}, backend {}", source_.masked(),
+                                         counters_.sessions_opened.value(), session.backend_pid()));
+}
+
+Conninfo SessionOpener::ask_for_conninfo() {
+  try {
+    return source_.next();
+  } catch (InvalidConnectionString const &) {
+    throw;
+  } catch (...) {
+    throw_down("no session: the provider of the connection string failed: " + text_of(std::current_exception()));
+  }
+}
+
+void SessionOpener::connect(Session &session, Conninfo const &conninfo, Deadline deadline) {
+  try {
+    session.open(conninfo, deadline);
+  } catch (ConnectFailure const &failure) {
+    try {
+      throw pqxx::broken_connection{failure.message};
+    } catch (...) {
+      throw_down(fmt::format("{}: no session: {}", conninfo.masked(), failure.message), failure.sqlstate);
+    }
+  }
+}
+
+void SessionOpener::set_up(Session &session, Conninfo const &conninfo) {
+  if (!options_.on_open) return;
+  try {
+    options_.on_open(session.connection());
+    if (session.has_registered_transaction() || session.status() != Status::idle) {
+      throw UsageError{fmt::format("on_open left the session {}", to_string(session.status()))};
+    }
+  } catch (...) {
+    auto const problem = conninfo.redact(text_of(std::current_exception()));
+    session.discard();
+    throw_down(fmt::format("{}: no session: on_open failed: {}", conninfo.masked(), problem));
+  }
+}
+
+}  // namespace pqlease::detail

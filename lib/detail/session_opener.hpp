@@ -1,0 +1,40 @@
+#pragma once
+
+#include <string_view>
+
+#include <pqlease/options.hpp>
+
+#include "detail/counters.hpp"
+#include "detail/deadline.hpp"
+#include "detail/log.hpp"
+#include "session/conninfo_source.hpp"
+#include "session/session.hpp"
+
+namespace pqlease::detail {
+
+/// Makes a session ready for its first lease: asks for the connection string, connects, runs Options::on_open.
+///
+/// Thread safety: only the holder of the lease may use it.
+class SessionOpener {
+public:
+  SessionOpener(Options const &options, ConninfoSource &source, Counters &counters, Log const &log) noexcept
+      : options_{options}, source_{source}, counters_{counters}, log_{log} {}
+
+  /// `session` must be closed; if this throws, it still is.
+  ///
+  /// Blocking: until `deadline`, and at most Options::connect_timeout; the provider and on_open take their own time.
+  /// Throws: ConnectionDown with the cause nested; InvalidConnectionString from a provider's answer.
+  void open(Session &session, Deadline deadline);
+
+private:
+  [[nodiscard]] Conninfo ask_for_conninfo();
+  void connect(Session &session, Conninfo const &conninfo, Deadline deadline);
+  void set_up(Session &session, Conninfo const &conninfo);
+
+  Options const &options_;
+  ConninfoSource &source_;
+  Counters &counters_;
+  Log const &log_;
+};
+
+}  // namespace pqlease::detail

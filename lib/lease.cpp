@@ -1,0 +1,63 @@
+#include <pqlease/lease.hpp>
+
+#include <utility>
+
+#include <pqlease/errors.hpp>
+
+#include "detail/manager.hpp"
+#include "detail/poison.hpp"
+
+namespace pqlease {
+
+using detail::Exit;
+
+Lease::Lease(std::shared_ptr<detail::Manager> manager, std::source_location where) noexcept
+    : manager_{std::move(manager)}, where_{where} {}
+
+// An exception may be in flight here that was not where `other` was made: only what comes later counts as unwinding.
+Lease::Lease(Lease &&other) noexcept
+    : manager_{std::move(other.manager_)}, where_{other.where_}, close_on_release_{other.close_on_release_} {}
+
+Lease::~Lease() noexcept(false) { release(); }
+
+pqxx::connection &Lease::connection() & {
+  if (!manager_) throw UsageError{"an empty lease has no connection"};
+  return manager_->session().connection();
+}
+
+Status Lease::status() const noexcept { return manager_ ? manager_->session().status() : Status::closed; }
+
+std::uint64_t Lease::epoch() const noexcept { return manager_ ? manager_->epoch() : 0; }
+
+void Lease::release() {
+  if (!manager_) return;
+  finish(std::uncaught_exceptions() > uncaught_ ? Exit::unwinding : Exit::normal);
+}
+
+void Lease::finish(Exit exit) {
+  auto const manager = std::exchange(manager_, nullptr);
+  detail::LeaseEnd const end{.taken = where_, .exit = exit, .close_requested = close_on_release_};
+  if (exit == Exit::normal) return manager->release(end);
+  try {
+    manager->release(end);
+  } catch (...) {
+    // Only a message can fail here, for want of memory; the exception in flight is what counts.
+  }
+}
+
+void Lease::release_after(std::exception_ptr const &error) noexcept {
+  if (!manager_) return;
+  if (detail::is_poisonous(error)) close_on_release();
+  finish(Exit::unwinding);
+}
+
+void Lease::rollback() {
+  if (!manager_) throw UsageError{"an empty lease has nothing to roll back"};
+  manager_->roll_back();
+}
+
+void Lease::adopt() noexcept {
+  if (manager_) manager_->adopt();
+}
+
+}  // namespace pqlease

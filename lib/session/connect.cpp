@@ -1,0 +1,52 @@
+#include "session/connect.hpp"
+
+#include <new>
+#include <regex>
+
+#include "session/socket.hpp"
+
+namespace pqlease::detail {
+namespace {
+
+/// What libpq says in its verbose form, taken apart: the SQLSTATE, and the message without it and without the place in
+/// the server's source. Works in any language of the messages.
+ConnectFailure read_failure(std::string message) {
+  static std::regex const state{R"((:  )([0-9A-Z]{5}): )"};
+  static std::regex const place{R"(\n[^\n]*:  \w+, [\w.]+:\d+(?=\n|$))"};
+  std::smatch found;
+  std::string sqlstate = std::regex_search(message, found, state) ? found[2].str() : std::string{};
+  message = std::regex_replace(message, state, "$1");
+  message = std::regex_replace(message, place, "");
+  while (message.ends_with('\n')) message.pop_back();
+  return {.message = std::move(message), .sqlstate = std::move(sqlstate)};
+}
+
+ConnectFailure failure_of(PGconn *raw, Conninfo const &conninfo) {
+  return read_failure(conninfo.redact(PQerrorMessage(raw)));
+}
+
+/// The handle is given up in the middle of the handshake: PQfinish must not wait for a peer that does not read.
+ConnectFailure give_up(PGconn *raw) {
+  cut_socket(PQsocket(raw));
+  return {.message = "the server did not answer in time", .sqlstate = {}};
+}
+
+}  // namespace
+
+Handle connect(Conninfo const &conninfo, Deadline deadline) {
+  Handle handle{PQconnectStart(conninfo.text().c_str())};
+  if (!handle) throw std::bad_alloc{};
+  auto *const raw = handle.get();
+  if (PQstatus(raw) == CONNECTION_BAD) throw failure_of(raw, conninfo);
+
+  PQsetErrorVerbosity(raw, PQERRORS_VERBOSE);  // the only way to learn the SQLSTATE of a refusal
+  for (auto next = PGRES_POLLING_WRITING; next != PGRES_POLLING_OK; next = PQconnectPoll(raw)) {
+    if (next == PGRES_POLLING_FAILED) throw failure_of(raw, conninfo);
+    auto const event = next == PGRES_POLLING_READING ? SocketEvent::readable : SocketEvent::writable;
+    if (!wait_for_socket(PQsocket(raw), event, deadline)) throw give_up(raw);
+  }
+  PQsetErrorVerbosity(raw, PQERRORS_DEFAULT);
+  return handle;
+}
+
+}  // namespace pqlease::detail

@@ -1,0 +1,112 @@
+#include "session/exchange.hpp"
+
+#include <memory>
+
+#include "session/cancel.hpp"
+#include "session/socket.hpp"
+
+namespace pqlease::detail {
+namespace {
+
+struct ClearResult {
+  void operator()(PGresult *result) const noexcept { PQclear(result); }
+};
+using Result = std::unique_ptr<PGresult, ClearResult>;
+
+/// libpqxx expects a blocking connection; without this mode libpq itself may wait for a peer that does not read.
+class NonblockingScope {
+public:
+  explicit NonblockingScope(PGconn *raw) noexcept : raw_{raw}, entered_{PQsetnonblocking(raw, 1) == 0} {}
+  ~NonblockingScope() { PQsetnonblocking(raw_, 0); }
+  NonblockingScope(NonblockingScope const &) = delete;
+  NonblockingScope &operator=(NonblockingScope const &) = delete;
+
+  [[nodiscard]] bool entered() const noexcept { return entered_; }
+
+private:
+  PGconn *raw_;
+  bool entered_;
+};
+
+/// Sends what is queued. The peer may want to be read before it reads (libpq, PQflush).
+bool flush(PGconn *raw, Deadline deadline) noexcept {
+  for (;;) {
+    auto const left = PQflush(raw);
+    if (left <= 0) return left == 0;
+    if (!wait_for_socket(PQsocket(raw), SocketEvent::either, deadline)) return false;
+    if (PQconsumeInput(raw) == 0) return false;
+  }
+}
+
+/// Waits for more of what the server sends.
+bool receive(PGconn *raw, Deadline deadline) noexcept {
+  return wait_for_socket(PQsocket(raw), SocketEvent::readable, deadline) && PQconsumeInput(raw) != 0;
+}
+
+/// Waits until PQgetResult would not block.
+bool await_result(PGconn *raw, Deadline deadline) noexcept {
+  while (PQisBusy(raw) != 0) {
+    if (!receive(raw, deadline)) return false;
+  }
+  return true;
+}
+
+bool skip_copy_out(PGconn *raw, Deadline deadline) noexcept {
+  for (;;) {
+    char *row = nullptr;
+    auto const length = PQgetCopyData(raw, &row, 1);
+    PQfreemem(row);
+    if (length < 0) return true;  // the end, or an error that the next result tells
+    if (length == 0 && !receive(raw, deadline)) return false;
+    // A server that sends faster than this side reads would otherwise keep it here for ever.
+    if (deadline.passed()) return false;
+  }
+}
+
+bool end_copy_in(PGconn *raw, Deadline deadline) noexcept {
+  return PQputCopyEnd(raw, "the lease was released during COPY") == 1 && flush(raw, deadline);
+}
+
+/// Deals with what one result asks for before the next one can come.
+bool settle_result(PGconn *raw, ExecStatusType status, Deadline deadline) noexcept {
+  switch (status) {
+  case PGRES_COPY_IN:
+    return end_copy_in(raw, deadline);
+  case PGRES_COPY_OUT:
+    return skip_copy_out(raw, deadline);
+  case PGRES_COPY_BOTH:
+    return false;  // a replication stream: closing is the way out
+  default:
+    return !deadline.passed();
+  }
+}
+
+}  // namespace
+
+bool run_command(PGconn *raw, char const *sql, Deadline deadline) noexcept {
+  NonblockingScope const scope{raw};
+  if (!scope.entered() || PQsendQuery(raw, sql) == 0 || !flush(raw, deadline)) return false;
+  bool carried_out = false;
+  for (;;) {
+    if (!await_result(raw, deadline)) return false;
+    Result const result{PQgetResult(raw)};
+    if (!result) return carried_out && PQstatus(raw) == CONNECTION_OK;
+    auto const status = PQresultStatus(result.get());
+    carried_out = status == PGRES_COMMAND_OK || status == PGRES_EMPTY_QUERY;
+  }
+}
+
+bool drain(PGconn *raw, Deadline deadline) noexcept {
+  NonblockingScope const scope{raw};
+  if (!scope.entered() || PQpipelineStatus(raw) != PQ_PIPELINE_OFF) return false;
+  // Only to be quicker: a statement that cannot be cancelled is read to its end, as far as the deadline allows.
+  if (!request_cancel(raw, deadline)) return false;
+  for (;;) {
+    if (!flush(raw, deadline) || !await_result(raw, deadline)) return false;
+    Result const result{PQgetResult(raw)};
+    if (!result) return PQstatus(raw) == CONNECTION_OK;
+    if (!settle_result(raw, PQresultStatus(result.get()), deadline)) return false;
+  }
+}
+
+}  // namespace pqlease::detail

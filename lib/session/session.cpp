@@ -1,0 +1,135 @@
+#include "session/session.hpp"
+
+#include <mutex>
+#include <vector>
+
+#include <pqxx/nontransaction>
+
+#include "session/connect.hpp"
+#include "session/exchange.hpp"
+#include "session/pqxx_compat.hpp"
+#include "session/socket.hpp"
+
+namespace pqlease::detail {
+namespace {
+
+Status status_of(PGTransactionStatusType status) noexcept {
+  switch (status) {
+  case PQTRANS_IDLE:
+    return Status::idle;
+  case PQTRANS_ACTIVE:
+    return Status::active;
+  case PQTRANS_INTRANS:
+    return Status::in_transaction;
+  case PQTRANS_INERROR:
+    return Status::in_error;
+  case PQTRANS_UNKNOWN:
+    break;
+  }
+  return Status::unknown;
+}
+
+/// Keeps closed connections until the program ends; never destroyed, as transaction objects may outlive anything.
+class Quarantine {
+public:
+  static void keep(std::unique_ptr<pqxx::connection> connection) noexcept {
+    static auto &quarantine = *new Quarantine;  // NOLINT(cppcoreguidelines-owning-memory): lives to the very end
+    std::scoped_lock const lock{quarantine.mutex_};
+    try {
+      quarantine.kept_.push_back(std::move(connection));
+    } catch (...) {
+      // Out of memory: a lost object of a few hundred bytes is better than a transaction that refers to nothing.
+      static_cast<void>(connection.release());
+    }
+  }
+
+private:
+  std::mutex mutex_;  // guards kept_; nothing else is done under it
+  std::vector<std::unique_ptr<pqxx::connection>> kept_;
+};
+
+}  // namespace
+
+void Session::open(Conninfo const &conninfo, Deadline deadline) {
+  auto handle = connect(conninfo, deadline);
+  auto *const raw = handle.get();
+  auto connection = adopt_handle(raw);
+  static_cast<void>(handle.release());  // only now is it libpqxx that closes it
+  connection_ = std::make_unique<pqxx::connection>(std::move(connection));
+  raw_ = raw;
+  backend_pid_ = PQbackendPID(raw);
+  socket_ = PQsocket(raw);
+}
+
+bool Session::owns_handle() const noexcept {
+  return connection_ && connection_->is_open() && connection_->backendpid() == backend_pid_ &&
+         connection_->sock() == socket_;
+}
+
+Status Session::status() const noexcept {
+  if (!connection_) return Status::closed;
+  if (owns_handle()) return status_of(PQtransactionStatus(raw_));
+  // libpqxx says "not open" both when its user closed the connection and when it broke; only a broken one has a name.
+  bool const broken = !connection_->is_open() && connection_->dbname() != nullptr;
+  return broken ? Status::unknown : Status::closed;
+}
+
+bool Session::has_registered_transaction() noexcept {
+  if (!connection_) return false;
+  try {
+    pqxx::nontransaction const probe{*connection_};
+    return false;
+  } catch (...) {
+    return true;
+  }
+}
+
+Liveness Session::look() noexcept {
+  if (!owns_handle()) return status() == Status::unknown ? Liveness::lost : Liveness::closed;
+  bool said_something = false;
+  for (auto seen = look_at_socket(socket_); seen != SocketLook::quiet; seen = look_at_socket(socket_)) {
+    if (seen == SocketLook::ended || PQconsumeInput(raw_) == 0 || PQstatus(raw_) != CONNECTION_OK) {
+      return Liveness::lost;
+    }
+    said_something = true;
+  }
+  return said_something ? Liveness::unsure : Liveness::alive;
+}
+
+bool Session::probe(Deadline deadline) noexcept { return owns_handle() && run_command(raw_, "", deadline); }
+
+bool Session::roll_back(Deadline deadline) noexcept {
+  return owns_handle() && run_command(raw_, "ROLLBACK", deadline) && status() == Status::idle;
+}
+
+bool Session::drain(Deadline deadline) noexcept {
+  if (!owns_handle() || !detail::drain(raw_, deadline)) return false;
+  return status() == Status::idle || roll_back(deadline);
+}
+
+void Session::close() noexcept {
+  if (!connection_) return;
+  // An idle session says goodbye; PQfinish on any other could wait for a peer that does not read.
+  if (owns_handle() && status() != Status::idle) cut_socket(socket_);
+  try {
+    connection_->close();
+  } catch (...) {
+    // libpqxx forgets the handle all the same.
+  }
+  connection_.reset();
+  raw_ = nullptr;
+}
+
+void Session::quarantine() noexcept {
+  if (!connection_) return;
+  if (owns_handle()) cut_socket(socket_);
+  try {
+    connection_->close();
+  } catch (...) {
+    // As in close().
+  }
+  Quarantine::keep(std::move(connection_));
+  raw_ = nullptr;
+}
+
+}  // namespace pqlease::detail

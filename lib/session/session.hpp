@@ -1,0 +1,80 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+
+#include <libpq-fe.h>
+
+#include <pqlease/status.hpp>
+#include <pqxx/connection>
+
+#include "detail/deadline.hpp"
+#include "session/conninfo.hpp"
+
+namespace pqlease::detail {
+
+/// Whether a session can be handed out.
+enum class Liveness {
+  alive,   ///< the peer is there, as far as one look can tell
+  unsure,  ///< the same, but only a round trip can tell: it said something that nobody asked for
+  closed,  ///< there is none, or its user closed it, moved it away or put another one in its place
+  lost,    ///< the peer is gone
+};
+
+/// At most one PostgreSQL session: a `pqxx::connection` and the libpq handle under it.
+///
+/// Thread safety: none; only the holder of the lease may touch it.
+class Session {
+public:
+  Session() = default;
+  ~Session() { close(); }
+  Session(Session const &) = delete;
+  Session &operator=(Session const &) = delete;
+
+  /// Opens a session. There must be none. Blocking and Throws: as connect().
+  void open(Conninfo const &conninfo, Deadline deadline);
+
+  /// The connection; there must be one, though it may be closed.
+  [[nodiscard]] pqxx::connection &connection() noexcept { return *connection_; }
+
+  /// From libpq's own books: no I/O. Status::unknown for a connection that broke.
+  [[nodiscard]] Status status() const noexcept;
+
+  [[nodiscard]] int backend_pid() const noexcept { return backend_pid_; }
+
+  /// Whether a `pqxx` transaction object refers to the connection: no I/O.
+  [[nodiscard]] bool has_registered_transaction() noexcept;
+
+  /// Looks whether the peer is still there: one system call.
+  [[nodiscard]] Liveness look() noexcept;
+
+  /// Makes sure by one round trip. Blocking: until `deadline`.
+  [[nodiscard]] bool probe(Deadline deadline) noexcept;
+
+  /// Ends a transaction. Blocking: until `deadline`. Returns false if the session is only good for closing.
+  [[nodiscard]] bool roll_back(Deadline deadline) noexcept;
+
+  /// Ends a statement, a COPY and unread results, and then a transaction. As roll_back().
+  [[nodiscard]] bool drain(Deadline deadline) noexcept;
+
+  /// Closes the session, without ever waiting for the peer. Safe to call when there is none.
+  void close() noexcept;
+
+  /// Closes the session, and keeps the connection object for as long as the program runs, since a transaction object
+  /// still refers to it. When that one is destroyed cannot be known.
+  void quarantine() noexcept;
+
+  /// Closes or quarantines, whichever it takes.
+  void discard() noexcept { has_registered_transaction() ? quarantine() : close(); }
+
+private:
+  [[nodiscard]] bool owns_handle() const noexcept;
+
+  std::unique_ptr<pqxx::connection> connection_;
+  PGconn *raw_{nullptr};  // owned by connection_; dead as soon as its user closes or replaces that: see owns_handle()
+  int backend_pid_{0};
+  int socket_{-1};
+};
+
+}  // namespace pqlease::detail

@@ -1,0 +1,30 @@
+#pragma once
+
+#include "detail/deadline.hpp"
+
+namespace pqlease::detail {
+
+/// What a socket can be waited for.
+enum class SocketEvent {
+  readable,
+  writable,
+  either,
+};
+
+/// Waits until the socket is ready or has failed. Blocking: until `deadline`; then returns false.
+[[nodiscard]] bool wait_for_socket(int descriptor, SocketEvent event, Deadline deadline) noexcept;
+
+/// What one look at a socket shows.
+enum class SocketLook {
+  quiet,   ///< nothing to read
+  unread,  ///< bytes that nobody asked for: a notification, a notice, a farewell
+  ended,   ///< the peer has closed, or the socket has failed
+};
+
+/// Looks without waiting and without reading: one system call.
+[[nodiscard]] SocketLook look_at_socket(int descriptor) noexcept;
+
+/// Ends the traffic both ways, so that nothing that libpq does on this socket can wait any more.
+void cut_socket(int descriptor) noexcept;
+
+}  // namespace pqlease::detail
