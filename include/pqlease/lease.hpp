@@ -26,8 +26,9 @@ enum class Exit;
 /// BEGIN sent by hand, or a transaction object that outlives the lease.
 ///
 /// Thread safety: a lease belongs to one thread at a time; hand it over with std::move and call adopt() over there.
-/// Lifetime: keeps the session's state alive if the manager is destroyed first. A standard container or std::optional
-///           must not hold a lease: their destructors are noexcept, so a leak would end the program.
+/// Lifetime: keeps the session's state alive if the manager is destroyed first. A standard container, std::optional or
+///           a smart pointer must not hold a lease: their destructors are noexcept, so a leak would end the program.
+///           (The function of a std::thread cannot: it would not compile. Move the lease out of a reference instead.)
 class [[nodiscard]] PQLEASE_API Lease {
 public:
   /// Moves from `other`, which becomes empty. The manager still takes the first thread for the holder: see adopt().

@@ -1,5 +1,6 @@
 #include "session/exchange.hpp"
 
+#include <chrono>
 #include <memory>
 
 #include "session/cancel.hpp"
@@ -46,9 +47,20 @@ bool receive(PGconn *raw, Deadline deadline) noexcept {
 /// Waits until PQgetResult would not block.
 bool await_result(PGconn *raw, Deadline deadline) noexcept {
   while (PQisBusy(raw) != 0) {
-    if (!receive(raw, deadline)) return false;
+    // A server that sends without end would otherwise keep this side reading for as long.
+    if (deadline.passed() || !receive(raw, deadline)) return false;
   }
   return true;
+}
+
+/// The same for a statement that is being cancelled. A request that overtook its statement found nothing to cancel, so it
+/// is repeated, less and less often.
+bool await_cancelled_result(PGconn *raw, Deadline deadline) noexcept {
+  for (std::chrono::milliseconds patience{20}; !deadline.passed(); patience *= 2) {
+    if (await_result(raw, earliest(deadline, Deadline::after(patience)))) return true;
+    if (PQstatus(raw) != CONNECTION_OK || !request_cancel(raw, deadline)) return false;
+  }
+  return false;
 }
 
 bool skip_copy_out(PGconn *raw, Deadline deadline) noexcept {
@@ -57,9 +69,7 @@ bool skip_copy_out(PGconn *raw, Deadline deadline) noexcept {
     auto const length = PQgetCopyData(raw, &row, 1);
     PQfreemem(row);
     if (length < 0) return true;  // the end, or an error that the next result tells
-    if (length == 0 && !receive(raw, deadline)) return false;
-    // A server that sends faster than this side reads would otherwise keep it here for ever.
-    if (deadline.passed()) return false;
+    if (deadline.passed() || (length == 0 && !receive(raw, deadline))) return false;
   }
 }
 
@@ -99,10 +109,9 @@ bool run_command(PGconn *raw, char const *sql, Deadline deadline) noexcept {
 bool drain(PGconn *raw, Deadline deadline) noexcept {
   NonblockingScope const scope{raw};
   if (!scope.entered() || PQpipelineStatus(raw) != PQ_PIPELINE_OFF) return false;
-  // Only to be quicker: a statement that cannot be cancelled is read to its end, as far as the deadline allows.
   if (!request_cancel(raw, deadline)) return false;
   for (;;) {
-    if (!flush(raw, deadline) || !await_result(raw, deadline)) return false;
+    if (!flush(raw, deadline) || !await_cancelled_result(raw, deadline)) return false;
     Result const result{PQgetResult(raw)};
     if (!result) return PQstatus(raw) == CONNECTION_OK;
     if (!settle_result(raw, PQresultStatus(result.get()), deadline)) return false;

@@ -1,0 +1,180 @@
+#include "detail/lease_queue.hpp"
+
+#include <latch>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+using namespace std::chrono_literals;
+using pqlease::detail::Answer;
+using pqlease::detail::Deadline;
+using pqlease::detail::Grant;
+using pqlease::detail::LeaseQueue;
+
+namespace {
+
+auto const here = std::source_location::current();
+
+Answer take(LeaseQueue &queue, Deadline deadline = Deadline::never(), std::stop_token const &stop = {}) {
+  return queue.acquire(here, deadline, stop);
+}
+
+void wait_until_waiting(LeaseQueue const &queue, std::size_t count) {
+  while (queue.waiters() != count) std::this_thread::yield();
+}
+
+}  // namespace
+
+TEST_SUITE_BEGIN("lease queue");
+
+TEST_CASE("a free lease is granted at once") {
+  LeaseQueue queue{0};
+  CHECK(queue.holder_thread() == std::thread::id{});
+  auto const answer = take(queue, Deadline::at({}));
+  CHECK(answer.grant == Grant::granted);
+  CHECK_FALSE(answer.waited);
+  CHECK(queue.holder_thread() == std::this_thread::get_id());
+  CHECK(queue.holder().where.line() == here.line());
+  CHECK_FALSE(queue.release());
+  CHECK(queue.holder_thread() == std::thread::id{});
+}
+
+TEST_CASE("the thread that holds the lease is refused a second one, and learns where the first was taken") {
+  LeaseQueue queue{0};
+  REQUIRE(take(queue).grant == Grant::granted);
+  auto const answer = take(queue);
+  CHECK(answer.grant == Grant::recursive);
+  CHECK(answer.holder.where.line() == here.line());
+}
+
+TEST_CASE("leases are granted in order of arrival") {
+  LeaseQueue queue{0};
+  REQUIRE(take(queue).grant == Grant::granted);
+  std::vector<int> order;  // guarded by the lease itself
+  std::vector<std::jthread> threads;
+  for (int i = 0; i < 8; ++i) {
+    threads.emplace_back([&, i] {
+      auto const answer = take(queue);
+      CHECK(answer.grant == Grant::granted);
+      CHECK(answer.waited);
+      order.push_back(i);
+      CHECK_FALSE(queue.release());
+    });
+    wait_until_waiting(queue, static_cast<std::size_t>(i) + 1);
+  }
+  CHECK_FALSE(queue.release());
+  threads.clear();
+  CHECK(order == std::vector<int>{0, 1, 2, 3, 4, 5, 6, 7});
+}
+
+TEST_CASE("a waiter gives up at its deadline and learns who holds the lease") {
+  LeaseQueue queue{0};
+  REQUIRE(take(queue).grant == Grant::granted);
+  auto const holder = std::this_thread::get_id();
+  std::jthread{[&] {
+    for (auto const deadline : {Deadline::at({}), Deadline::after(1ms)}) {
+      auto const answer = take(queue, deadline);
+      CHECK(answer.grant == Grant::taken);
+      CHECK(answer.holder.thread == holder);
+      CHECK(answer.waiters == 0);
+    }
+  }}.join();
+  CHECK(queue.waiters() == 0);
+}
+
+TEST_CASE("a cancelled waiter leaves the line, and the next one is not forgotten") {
+  LeaseQueue queue{0};
+  REQUIRE(take(queue).grant == Grant::granted);
+  std::stop_source stop;
+  std::jthread first{[&] { CHECK(take(queue, Deadline::never(), stop.get_token()).grant == Grant::cancelled); }};
+  wait_until_waiting(queue, 1);
+  std::jthread second{[&] {
+    CHECK(take(queue).grant == Grant::granted);
+    CHECK_FALSE(queue.release());
+  }};
+  wait_until_waiting(queue, 2);
+  stop.request_stop();
+  first.join();
+  CHECK_FALSE(queue.release());
+}
+
+TEST_CASE("a stop requested beforehand refuses even a free lease") {
+  LeaseQueue queue{0};
+  std::stop_source stop;
+  stop.request_stop();
+  CHECK(take(queue, Deadline::never(), stop.get_token()).grant == Grant::cancelled);
+  CHECK(queue.holder_thread() == std::thread::id{});
+}
+
+TEST_CASE("one waiter more than may wait is refused at once") {
+  LeaseQueue queue{1};
+  REQUIRE(take(queue).grant == Grant::granted);
+  std::jthread waiter{[&] {
+    CHECK(take(queue).grant == Grant::granted);
+    CHECK_FALSE(queue.release());
+  }};
+  wait_until_waiting(queue, 1);
+  std::jthread{[&] { CHECK(take(queue).grant == Grant::crowded); }}.join();
+  CHECK_FALSE(queue.release());
+}
+
+TEST_CASE("shutting down refuses waiters and later requests, and names exactly one who may clear up") {
+  LeaseQueue queue{0};
+  REQUIRE(take(queue).grant == Grant::granted);
+  std::jthread waiter{[&] { CHECK(take(queue).grant == Grant::shut_down); }};
+  wait_until_waiting(queue, 1);
+  CHECK_FALSE(queue.shut_down());  // the holder will clear up
+  waiter.join();
+  CHECK(take(queue).grant == Grant::shut_down);
+  CHECK(queue.release());
+  CHECK_FALSE(queue.shut_down());
+}
+
+TEST_CASE("shutting down a free queue lets the caller clear up, once") {
+  LeaseQueue queue{0};
+  CHECK(queue.shut_down());
+  CHECK_FALSE(queue.shut_down());
+  CHECK(queue.is_shut_down());
+}
+
+TEST_CASE("a thread that adopts the lease is the holder") {
+  LeaseQueue queue{0};
+  REQUIRE(take(queue).grant == Grant::granted);
+  std::jthread{[&] {
+    queue.adopt();
+    CHECK(queue.holder_thread() == std::this_thread::get_id());
+    CHECK(take(queue).grant == Grant::recursive);
+  }}.join();
+  CHECK(take(queue, Deadline::at({})).grant == Grant::taken);
+}
+
+TEST_CASE("many threads that time out, are cancelled, and take the lease never hold it together or lose it") {
+  LeaseQueue queue{0};
+  int inside = 0;  // guarded by the lease
+  int granted = 0;
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < 8; ++i) {
+      threads.emplace_back([&, i] {
+        for (int round = 0; round < 500; ++round) {
+          std::stop_source stop;
+          std::optional<std::jthread> canceller;
+          if (i == 0 && round % 50 == 0) canceller.emplace([&] { stop.request_stop(); });
+          auto const deadline = i % 2 == 0 ? Deadline::never() : Deadline::after(std::chrono::milliseconds{round % 2});
+          if (take(queue, deadline, stop.get_token()).grant != Grant::granted) continue;
+          CHECK(++inside == 1);
+          ++granted;
+          --inside;
+          CHECK_FALSE(queue.release());
+        }
+      });
+    }
+  }
+  CHECK(granted > 0);
+  CHECK(queue.waiters() == 0);
+  CHECK(queue.holder_thread() == std::thread::id{});
+}
+
+TEST_SUITE_END();

@@ -1,0 +1,53 @@
+#include <pqlease/options.hpp>
+
+#include <doctest/doctest.h>
+
+#include <pqlease/errors.hpp>
+#include <pqlease/managed_connection.hpp>
+
+using namespace std::chrono_literals;
+using pqlease::InvalidOption;
+using pqlease::Options;
+
+namespace {
+
+std::string refused_field(Options const &options) {
+  try {
+    pqlease::validate(options);
+  } catch (InvalidOption const &error) {
+    CHECK(std::string{error.what()}.starts_with("Options::" + error.option() + " is "));
+    return error.option();
+  }
+  return {};
+}
+
+}  // namespace
+
+TEST_SUITE_BEGIN("options");
+
+TEST_CASE("the defaults are valid") { CHECK(refused_field({}).empty()); }
+
+TEST_CASE("a value out of range is refused by the name of its field") {
+  CHECK(refused_field({.connect_timeout = 0ms}) == "connect_timeout");
+  CHECK(refused_field({.lease_timeout = -1ms}) == "lease_timeout");
+  CHECK(refused_field({.idle_probe_after = -1ms}) == "idle_probe_after");
+  CHECK(refused_field({.probe_timeout = 0ms}) == "probe_timeout");
+  CHECK(refused_field({.release_timeout = -1ms}) == "release_timeout");
+  CHECK(refused_field({.connect_timeout = 25h}) == "connect_timeout");
+}
+
+TEST_CASE("zero is in range where it has a meaning") {
+  CHECK(refused_field({.lease_timeout = 0ms, .idle_probe_after = 0ms, .release_timeout = 0ms}).empty());
+}
+
+TEST_CASE("a manager refuses bad options when it is made") {
+  CHECK_THROWS_WITH_AS(
+      (pqlease::ManagedConnection{"postgres:///postgres", {.probe_timeout = -5ms}}),
+      "Options::probe_timeout is -5 ms; it must lie between 1 ms and 86400000 ms", InvalidOption);
+}
+
+TEST_CASE("a manager refuses an empty provider") {
+  CHECK_THROWS_AS(pqlease::ManagedConnection{std::function<std::string()>{}}, InvalidOption);
+}
+
+TEST_SUITE_END();
