@@ -1,11 +1,10 @@
 #include <pqlease/lease.hpp>
 
-#include <utility>
-
-#include <pqlease/errors.hpp>
-
 #include "detail/manager.hpp"
 #include "detail/poison.hpp"
+#include <pqlease/errors.hpp>
+
+#include <utility>
 
 namespace pqlease {
 

@@ -1,11 +1,10 @@
 #include <pqlease/managed_connection.hpp>
 
-#include <ostream>
-#include <utility>
-
+#include "detail/manager.hpp"
 #include <pqlease/errors.hpp>
 
-#include "detail/manager.hpp"
+#include <ostream>
+#include <utility>
 
 namespace pqlease {
 namespace {
@@ -26,7 +25,7 @@ ManagedConnection::ManagedConnection(std::string conninfo, Options options)
 
 ManagedConnection::ManagedConnection(std::function<std::string()> conninfo, Options options)
     : manager_{std::make_shared<Manager>(std::make_unique<ConninfoSource>(require_callable(std::move(conninfo))),
-                                        std::move(options))} {}
+                                         std::move(options))} {}
 
 ManagedConnection::~ManagedConnection() { shutdown(); }
 

@@ -1,8 +1,8 @@
 #include <pqlease/options.hpp>
 
-#include <fmt/format.h>
-
 #include <pqlease/errors.hpp>
+
+#include <spdlog/fmt/fmt.h>
 
 namespace pqlease {
 namespace {
@@ -14,8 +14,8 @@ constexpr std::chrono::milliseconds longest = 24h;
 
 void require_range(char const *name, std::chrono::milliseconds value, std::chrono::milliseconds least) {
   if (value < least || value > longest) {
-    throw InvalidOption{name, fmt::format("is {} ms; it must lie between {} ms and {} ms", value.count(),
-                                          least.count(), longest.count())};
+    throw InvalidOption{name, fmt::format("is {} ms; it must lie between {} ms and {} ms", value.count(), least.count(),
+                                          longest.count())};
   }
 }
 

@@ -1,10 +1,10 @@
 #pragma once
 
+#include <pqlease/export.hpp>
+
 #include <source_location>
 #include <stdexcept>
 #include <string>
-
-#include <pqlease/export.hpp>
 
 namespace pqlease {
 

@@ -1,11 +1,12 @@
 #pragma once
 
-#include <sstream>
-#include <string_view>
-
 #include <pqlease/managed_connection.hpp>
 #include <pqlease/status.hpp>
+
 #include <spdlog/fmt/fmt.h>
+
+#include <sstream>
+#include <string_view>
 
 // Formatting with the library that spdlog was built with: fmt, or std::format.
 #if defined(SPDLOG_USE_STD_FORMAT)

@@ -1,13 +1,14 @@
 #pragma once
 
+#include <pqlease/export.hpp>
+#include <pqlease/status.hpp>
+
+#include <pqxx/connection>
+
 #include <cstdint>
 #include <exception>
 #include <memory>
 #include <source_location>
-
-#include <pqlease/export.hpp>
-#include <pqlease/status.hpp>
-#include <pqxx/connection>
 
 namespace pqlease {
 

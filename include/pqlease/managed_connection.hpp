@@ -1,5 +1,11 @@
 #pragma once
 
+#include <pqlease/export.hpp>
+#include <pqlease/lease.hpp>
+#include <pqlease/options.hpp>
+#include <pqlease/statistics.hpp>
+#include <pqlease/status.hpp>
+
 #include <chrono>
 #include <cstdint>
 #include <exception>
@@ -11,12 +17,6 @@
 #include <string>
 #include <type_traits>
 #include <utility>
-
-#include <pqlease/export.hpp>
-#include <pqlease/lease.hpp>
-#include <pqlease/options.hpp>
-#include <pqlease/statistics.hpp>
-#include <pqlease/status.hpp>
 
 namespace pqlease {
 

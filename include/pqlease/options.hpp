@@ -1,13 +1,14 @@
 #pragma once
 
+#include <pqlease/export.hpp>
+
+#include <pqxx/connection>
+#include <spdlog/fwd.h>
+
 #include <chrono>
 #include <cstddef>
 #include <functional>
 #include <memory>
-
-#include <pqlease/export.hpp>
-#include <pqxx/connection>
-#include <spdlog/fwd.h>
 
 namespace pqlease {
 

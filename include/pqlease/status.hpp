@@ -1,9 +1,9 @@
 #pragma once
 
+#include <pqlease/export.hpp>
+
 #include <iosfwd>
 #include <string_view>
-
-#include <pqlease/export.hpp>
 
 namespace pqlease {
 

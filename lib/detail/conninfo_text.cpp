@@ -1,9 +1,9 @@
 #include "detail/conninfo_text.hpp"
 
+#include <spdlog/fmt/fmt.h>
+
 #include <algorithm>
 #include <optional>
-
-#include <fmt/format.h>
 
 namespace pqlease::detail {
 namespace {

@@ -1,9 +1,9 @@
 #pragma once
 
+#include <pqlease/statistics.hpp>
+
 #include <atomic>
 #include <cstdint>
-
-#include <pqlease/statistics.hpp>
 
 namespace pqlease::detail {
 

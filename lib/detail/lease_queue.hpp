@@ -1,5 +1,8 @@
 #pragma once
 
+#include "detail/deadline.hpp"
+#include "detail/mutex.hpp"
+
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -8,9 +11,6 @@
 #include <source_location>
 #include <stop_token>
 #include <thread>
-
-#include "detail/deadline.hpp"
-#include "detail/mutex.hpp"
 
 namespace pqlease::detail {
 
@@ -23,12 +23,12 @@ struct Holder {
 
 /// How a request for the lease ended.
 enum class Grant {
-  granted,       ///< the caller is the holder now
-  taken,         ///< somebody else holds it, and the deadline has passed
-  cancelled,     ///< the stop token was triggered
-  crowded,       ///< as many threads wait as may
-  recursive,     ///< the caller holds it already
-  shut_down,     ///< the queue is closed for good
+  granted,    ///< the caller is the holder now
+  taken,      ///< somebody else holds it, and the deadline has passed
+  cancelled,  ///< the stop token was triggered
+  crowded,    ///< as many threads wait as may
+  recursive,  ///< the caller holds it already
+  shut_down,  ///< the queue is closed for good
 };
 
 /// The queue's answer; for a refusal, with the state that caused it.

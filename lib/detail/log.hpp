@@ -1,10 +1,10 @@
 #pragma once
 
+#include <spdlog/fwd.h>
+
 #include <memory>
 #include <string>
 #include <string_view>
-
-#include <spdlog/fwd.h>
 
 namespace pqlease::detail {
 

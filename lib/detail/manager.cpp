@@ -1,11 +1,11 @@
 #include "detail/manager.hpp"
 
-#include <utility>
-
-#include <fmt/format.h>
-
 #include <pqlease/errors.hpp>
+
 #include <pqxx/except>
+#include <spdlog/fmt/fmt.h>
+
+#include <utility>
 
 namespace pqlease::detail {
 namespace {
@@ -20,8 +20,11 @@ bool is_live(Status status) noexcept { return status != Status::closed && status
 }  // namespace
 
 Manager::Manager(std::unique_ptr<ConninfoSource> source, Options options)
-    : options_{validated(std::move(options))}, log_{options_.logger}, source_{std::move(source)},
-      queue_{options_.max_waiters}, opener_{options_, *source_, counters_, log_} {}
+    : options_{validated(std::move(options))},
+      log_{options_.logger},
+      source_{std::move(source)},
+      queue_{options_.max_waiters},
+      opener_{options_, *source_, counters_, log_} {}
 
 Deadline Manager::default_deadline() const noexcept {
   return options_.lease_timeout.count() == 0 ? Deadline::never() : Deadline::after(options_.lease_timeout);
@@ -62,7 +65,8 @@ void Manager::refuse(Answer const &answer, std::source_location where) {
     ++counters_.leases_cancelled;
     throw LeaseCancelled{fmt::format("{}: the wait for a lease at {} was cancelled", name(), describe(where))};
   case Grant::crowded:
-    throw TooManyWaiters{fmt::format("{}: too many wait for a lease, refused at {}: {}", name(), describe(where), holder)};
+    throw TooManyWaiters{
+        fmt::format("{}: too many wait for a lease, refused at {}: {}", name(), describe(where), holder)};
   case Grant::recursive:
     throw RecursiveLease{fmt::format("{}: asked for a lease at {} in the thread that holds the one taken at {}", name(),
                                      describe(where), describe(answer.holder.where))};
@@ -141,8 +145,7 @@ void Manager::report(LeaseEnd const &end, SessionCondition const &found, Release
     return log_.write(Severity::warning,
                       fmt::format("{}: session lost during the lease taken at {}", name(), describe(end.taken)));
   case ReleaseReport::leak_logged:
-    return log_.write(Severity::warning,
-                      fmt::format("{}: {}", name(), describe_leak(found, settled, end.taken)));
+    return log_.write(Severity::warning, fmt::format("{}: {}", name(), describe_leak(found, settled, end.taken)));
   case ReleaseReport::leak_thrown:
     throw UncommittedTransaction{fmt::format("{}: {}", name(), describe_leak(found, settled, end.taken)), end.taken};
   }
@@ -150,11 +153,13 @@ void Manager::report(LeaseEnd const &end, SessionCondition const &found, Release
 
 void Manager::roll_back() {
   if (session_.has_registered_transaction()) {
-    throw UsageError{fmt::format("{}: rollback() with a transaction object alive: abort or destroy that instead", name())};
+    throw UsageError{
+        fmt::format("{}: rollback() with a transaction object alive: abort or destroy that instead", name())};
   }
   auto const plan = plan_release({.status = session_.status()}, Exit::unwinding);
   auto const settled = settle(plan.action);
-  if (settled == Settled::closed) throw pqxx::broken_connection{name() + ": the session was lost; nothing is in progress"};
+  if (settled == Settled::closed)
+    throw pqxx::broken_connection{name() + ": the session was lost; nothing is in progress"};
 }
 
 void Manager::close(std::source_location where) {

@@ -1,16 +1,5 @@
 #pragma once
 
-#include <atomic>
-#include <cstdint>
-#include <memory>
-#include <source_location>
-#include <stop_token>
-#include <string>
-
-#include <pqlease/options.hpp>
-#include <pqlease/statistics.hpp>
-#include <pqlease/status.hpp>
-
 #include "detail/counters.hpp"
 #include "detail/lease_queue.hpp"
 #include "detail/log.hpp"
@@ -19,6 +8,16 @@
 #include "detail/session_opener.hpp"
 #include "session/conninfo_source.hpp"
 #include "session/session.hpp"
+#include <pqlease/options.hpp>
+#include <pqlease/statistics.hpp>
+#include <pqlease/status.hpp>
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <source_location>
+#include <stop_token>
+#include <string>
 
 namespace pqlease::detail {
 

@@ -1,8 +1,8 @@
 #include "detail/messages.hpp"
 
-#include <sstream>
+#include <spdlog/fmt/fmt.h>
 
-#include <fmt/format.h>
+#include <sstream>
 
 namespace pqlease::detail {
 namespace {

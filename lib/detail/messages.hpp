@@ -1,12 +1,12 @@
 #pragma once
 
+#include "detail/lease_queue.hpp"
+#include "detail/release_policy.hpp"
+
 #include <chrono>
 #include <source_location>
 #include <string>
 #include <string_view>
-
-#include "detail/lease_queue.hpp"
-#include "detail/release_policy.hpp"
 
 namespace pqlease::detail {
 
@@ -26,6 +26,7 @@ enum class Settled {
 };
 
 /// What was in progress when a lease was released, and what became of it.
-[[nodiscard]] std::string describe_leak(SessionCondition const &found, Settled settled, std::source_location lease_taken);
+[[nodiscard]] std::string describe_leak(SessionCondition const &found, Settled settled,
+                                        std::source_location lease_taken);
 
 }  // namespace pqlease::detail

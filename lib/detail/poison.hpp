@@ -5,9 +5,9 @@
 
 namespace pqlease::detail {
 
-/// Whether an SQLSTATE says that the session is of no more use: class 08 (connection exceptions, among them the protocol
-/// violation), 57P01 to 57P03 (shut down by an administrator, crashed, not accepting connections).
-/// Source: PostgreSQL, appendix A.
+/// Whether an SQLSTATE says that the session is of no more use: class 08 (connection exceptions, among them the
+/// protocol violation), 57P01 to 57P03 (shut down by an administrator, crashed, not accepting connections). Source:
+/// PostgreSQL, appendix A.
 [[nodiscard]] bool is_poisonous(std::string_view sqlstate) noexcept;
 
 /// The same for an exception: also any pqxx::broken_connection.

@@ -18,8 +18,7 @@ bool is_leak(SessionCondition const &found) noexcept {
 
 ReleasePlan plan_release(SessionCondition const &found, Exit exit) noexcept {
   if (is_leak(found)) {
-    return {action_for_leak(found),
-            exit == Exit::normal ? ReleaseReport::leak_thrown : ReleaseReport::leak_logged};
+    return {action_for_leak(found), exit == Exit::normal ? ReleaseReport::leak_thrown : ReleaseReport::leak_logged};
   }
   if (found.status == Status::closed) return {ReleaseAction::close, ReleaseReport::closed};
   if (found.status != Status::idle) return {ReleaseAction::close, ReleaseReport::lost};

@@ -29,10 +29,10 @@ enum class ReleaseAction {
 /// What is said about it.
 enum class ReleaseReport {
   none,
-  closed,             ///< a log line: closed by its user, or as asked
-  lost,               ///< a log line: the session is broken, and the caller has seen the error
-  leak_logged,        ///< a warning in the log
-  leak_thrown,        ///< UncommittedTransaction
+  closed,       ///< a log line: closed by its user, or as asked
+  lost,         ///< a log line: the session is broken, and the caller has seen the error
+  leak_logged,  ///< a warning in the log
+  leak_thrown,  ///< UncommittedTransaction
 };
 
 struct ReleasePlan {

@@ -1,14 +1,13 @@
 #include "detail/session_opener.hpp"
 
+#include "session/connect.hpp"
+#include <pqlease/errors.hpp>
+
+#include <pqxx/except>
+#include <spdlog/fmt/fmt.h>
+
 #include <exception>
 #include <string>
-
-#include <fmt/format.h>
-
-#include <pqlease/errors.hpp>
-#include <pqxx/except>
-
-#include "session/connect.hpp"
 
 namespace pqlease::detail {
 namespace {

@@ -1,14 +1,13 @@
 #pragma once
 
-#include <string_view>
-
-#include <pqlease/options.hpp>
-
 #include "detail/counters.hpp"
 #include "detail/deadline.hpp"
 #include "detail/log.hpp"
 #include "session/conninfo_source.hpp"
 #include "session/session.hpp"
+#include <pqlease/options.hpp>
+
+#include <string_view>
 
 namespace pqlease::detail {
 

@@ -1,8 +1,8 @@
 #include "session/cancel.hpp"
 
-#include <memory>
-
 #include "session/socket.hpp"
+
+#include <memory>
 
 #if !defined(LIBPQ_HAS_ASYNC_CANCEL)
 #include <array>

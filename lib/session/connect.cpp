@@ -1,9 +1,9 @@
 #include "session/connect.hpp"
 
+#include "session/socket.hpp"
+
 #include <new>
 #include <regex>
-
-#include "session/socket.hpp"
 
 namespace pqlease::detail {
 namespace {

@@ -1,10 +1,10 @@
 #pragma once
 
-#include <string>
-
 #include "detail/deadline.hpp"
 #include "session/conninfo.hpp"
 #include "session/handle.hpp"
+
+#include <string>
 
 namespace pqlease::detail {
 

@@ -1,13 +1,13 @@
 #include "session/conninfo.hpp"
 
+#include <pqlease/errors.hpp>
+
+#include <libpq-fe.h>
+
 #include <map>
 #include <memory>
 #include <new>
 #include <utility>
-
-#include <libpq-fe.h>
-
-#include <pqlease/errors.hpp>
 
 namespace pqlease::detail {
 namespace {

@@ -1,10 +1,10 @@
 #pragma once
 
+#include "detail/conninfo_text.hpp"
+
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "detail/conninfo_text.hpp"
 
 namespace pqlease::detail {
 

@@ -1,13 +1,12 @@
 #include "session/conninfo_source.hpp"
 
-#include <utility>
-
 #include <pqlease/errors.hpp>
+
+#include <utility>
 
 namespace pqlease::detail {
 
-ConninfoSource::ConninfoSource(std::string fixed)
-    : fixed_{std::move(fixed)}, masked_{Conninfo{fixed_}.masked()} {}
+ConninfoSource::ConninfoSource(std::string fixed) : fixed_{std::move(fixed)}, masked_{Conninfo{fixed_}.masked()} {}
 
 Conninfo ConninfoSource::next() {
   if (!provider_) return Conninfo{fixed_};

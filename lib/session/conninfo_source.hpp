@@ -1,10 +1,10 @@
 #pragma once
 
-#include <functional>
-#include <string>
-
 #include "detail/mutex.hpp"
 #include "session/conninfo.hpp"
+
+#include <functional>
+#include <string>
 
 namespace pqlease::detail {
 

@@ -1,10 +1,10 @@
 #include "session/exchange.hpp"
 
-#include <chrono>
-#include <memory>
-
 #include "session/cancel.hpp"
 #include "session/socket.hpp"
+
+#include <chrono>
+#include <memory>
 
 namespace pqlease::detail {
 namespace {
@@ -53,8 +53,8 @@ bool await_result(PGconn *raw, Deadline deadline) noexcept {
   return true;
 }
 
-/// The same for a statement that is being cancelled. A request that overtook its statement found nothing to cancel, so it
-/// is repeated, less and less often.
+/// The same for a statement that is being cancelled. A request that overtook its statement found nothing to cancel, so
+/// it is repeated, less and less often.
 bool await_cancelled_result(PGconn *raw, Deadline deadline) noexcept {
   for (std::chrono::milliseconds patience{20}; !deadline.passed(); patience *= 2) {
     if (await_result(raw, earliest(deadline, Deadline::after(patience)))) return true;

@@ -1,8 +1,8 @@
 #pragma once
 
-#include <libpq-fe.h>
-
 #include "detail/deadline.hpp"
+
+#include <libpq-fe.h>
 
 namespace pqlease::detail {
 

@@ -1,14 +1,14 @@
 #include "session/session.hpp"
 
-#include <mutex>
-#include <vector>
-
-#include <pqxx/nontransaction>
-
 #include "session/connect.hpp"
 #include "session/exchange.hpp"
 #include "session/pqxx_compat.hpp"
 #include "session/socket.hpp"
+
+#include <pqxx/nontransaction>
+
+#include <mutex>
+#include <vector>
 
 namespace pqlease::detail {
 namespace {

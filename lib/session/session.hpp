@@ -1,16 +1,15 @@
 #pragma once
 
+#include "detail/deadline.hpp"
+#include "session/conninfo.hpp"
+#include <pqlease/status.hpp>
+
+#include <libpq-fe.h>
+#include <pqxx/connection>
+
 #include <chrono>
 #include <cstdint>
 #include <memory>
-
-#include <libpq-fe.h>
-
-#include <pqlease/status.hpp>
-#include <pqxx/connection>
-
-#include "detail/deadline.hpp"
-#include "session/conninfo.hpp"
 
 namespace pqlease::detail {
 

@@ -1,9 +1,9 @@
 #include "session/socket.hpp"
 
-#include <cerrno>
-
 #include <poll.h>
 #include <sys/socket.h>
+
+#include <cerrno>
 
 namespace pqlease::detail {
 namespace {

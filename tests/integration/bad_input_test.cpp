@@ -1,13 +1,13 @@
 // Every kind of bad input: a distinct error, within its time-out, with no secret in it.
 
-#include <memory>
-
-#include <doctest/doctest.h>
-
 #include "fixture.hpp"
 #include "support/black_hole.hpp"
 #include "support/no_server.hpp"
 #include "support/throwaway_server.hpp"
+
+#include <doctest/doctest.h>
+
+#include <memory>
 
 using namespace std::chrono_literals;
 using pqlease::ConnectionDown;
@@ -77,12 +77,12 @@ TEST_CASE("a server that refuses the password") {
   auto const folder = server->socket_directory().string();
   auto const port = std::to_string(server->port());
   LogCapture const log;
-  auto const by_keyword = refusal_of(
-      "host=" + folder + " port=" + port + " dbname=postgres user=locked password=" + password, log);
+  auto const by_keyword =
+      refusal_of("host=" + folder + " port=" + port + " dbname=postgres user=locked password=" + password, log);
   CHECK(by_keyword.sqlstate == "28P01");
   CHECK(says(by_keyword, "password authentication failed for user \"locked\""));
-  auto const by_uri = refusal_of(
-      "postgres://locked:" + std::string{password} + "@/postgres?host=" + folder + "&port=" + port, log);
+  auto const by_uri =
+      refusal_of("postgres://locked:" + std::string{password} + "@/postgres?host=" + folder + "&port=" + port, log);
   CHECK(by_uri.sqlstate == "28P01");
   CHECK(says(by_uri, "postgres://locked:***@/postgres?host="));
   CHECK_FALSE(log.contains("S3cret"));
@@ -118,8 +118,8 @@ TEST_CASE("a port nobody listens on") {
 TEST_CASE("a server that accepts and never answers") {
   BlackHole hole;
   LogCapture const log;
-  auto const refusal = refusal_of("host=127.0.0.1 sslmode=disable port=" + std::to_string(hole.port()), log,
-                                  {.connect_timeout = 50ms});
+  auto const refusal =
+      refusal_of("host=127.0.0.1 sslmode=disable port=" + std::to_string(hole.port()), log, {.connect_timeout = 50ms});
   CHECK(says(refusal, "the server did not answer in time"));
   CHECK(hole.wait_for_connection());
 }

@@ -1,14 +1,14 @@
-// What a release does on the wire, on a libpq handle of the test's own: there are states that libpqxx never leaves behind.
+// What a release does on the wire, on a libpq handle of the test's own: there are states that libpqxx never leaves
+// behind.
 
+#include "session/cancel.hpp"
 #include "session/exchange.hpp"
-
-#include <memory>
+#include "session/handle.hpp"
+#include "support/test_server.hpp"
 
 #include <doctest/doctest.h>
 
-#include "session/cancel.hpp"
-#include "session/handle.hpp"
-#include "support/test_server.hpp"
+#include <memory>
 
 using namespace std::chrono_literals;
 using pqlease::detail::Deadline;

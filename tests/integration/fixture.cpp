@@ -1,9 +1,9 @@
 #include "fixture.hpp"
 
+#include <unistd.h>
+
 #include <atomic>
 #include <iostream>
-
-#include <unistd.h>
 
 namespace pqlease::testing {
 namespace {

@@ -1,13 +1,13 @@
 #pragma once
 
-#include <stdexcept>
-#include <string>
-
-#include <pqlease/pqlease.hpp>
-#include <pqxx/pqxx>
-
 #include "support/log_capture.hpp"
 #include "support/test_server.hpp"
+#include <pqlease/pqlease.hpp>
+
+#include <pqxx/pqxx>
+
+#include <stdexcept>
+#include <string>
 
 namespace pqlease::testing {
 

@@ -1,10 +1,10 @@
-#include <latch>
-#include <stop_token>
-#include <thread>
+#include "fixture.hpp"
 
 #include <doctest/doctest.h>
 
-#include "fixture.hpp"
+#include <latch>
+#include <stop_token>
+#include <thread>
 
 using namespace std::chrono_literals;
 using pqlease::Lease;

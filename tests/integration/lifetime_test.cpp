@@ -1,10 +1,10 @@
-#include <memory>
-#include <optional>
-#include <thread>
+#include "fixture.hpp"
 
 #include <doctest/doctest.h>
 
-#include "fixture.hpp"
+#include <memory>
+#include <optional>
+#include <thread>
 
 using pqlease::ManagedConnection;
 using pqlease::ManagerClosed;

@@ -1,9 +1,9 @@
 #define DOCTEST_CONFIG_IMPLEMENT
+#include "support/test_server.hpp"
+
 #include <doctest/doctest.h>
 
 #include <iostream>
-
-#include "support/test_server.hpp"
 
 int main(int count, char **arguments) {
   doctest::Context context{count, arguments};

@@ -1,10 +1,10 @@
 // The examples and tests of psycopg2-managed-connection, with the same observable result.
 
-#include <sstream>
+#include "fixture.hpp"
 
 #include <doctest/doctest.h>
 
-#include "fixture.hpp"
+#include <sstream>
 
 using pqlease::ManagedConnection;
 using pqlease::Status;
@@ -87,9 +87,8 @@ TEST_CASE("a database error that poisons: the session is closed, and the next le
                       [](pqxx::connection &) { throw pqxx::sql_error{"There was an error", "query", "57P01"}; }),
                   pqxx::sql_error);
   CHECK_FALSE(fixture.manager.is_open());
-  fixture.manager.with_lease([](pqxx::connection &connection) {
-    CHECK(pqxx::nontransaction{connection}.query_value<int>("SELECT 1") == 1);
-  });
+  fixture.manager.with_lease(
+      [](pqxx::connection &connection) { CHECK(pqxx::nontransaction{connection}.query_value<int>("SELECT 1") == 1); });
   CHECK(fixture.manager.is_open());
   CHECK(fixture.manager.epoch() == 2);
 }

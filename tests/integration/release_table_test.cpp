@@ -1,10 +1,10 @@
 // The table "Release: the rules", one test per cell.
 
-#include <memory>
+#include "fixture.hpp"
 
 #include <doctest/doctest.h>
 
-#include "fixture.hpp"
+#include <memory>
 
 using pqlease::Lease;
 using pqlease::Status;
@@ -103,7 +103,8 @@ TEST_CASE("idle, normal exit: the session is handed over") {
 
 TEST_CASE("idle, unwinding: the session is handed over") {
   Fixture fixture;
-  leak_while_unwinding(fixture, [](pqxx::connection &connection) { pqxx::nontransaction{connection}.exec("SELECT 1"); });
+  leak_while_unwinding(fixture,
+                       [](pqxx::connection &connection) { pqxx::nontransaction{connection}.exec("SELECT 1"); });
   CHECK(fixture.manager.status() == Status::idle);
   CHECK(fixture.manager.statistics().leaks == 0);
   CHECK(fixture.manager.epoch() == 1);
@@ -203,7 +204,8 @@ TEST_CASE("a transaction object on the heap, normal exit: quarantined and thrown
     transaction = std::make_unique<pqxx::work>(connection);
     fixture.insert(*transaction);
   });
-  CHECK(what.ends_with("was released with a transaction object still alive; the session was closed, which rolled it back"));
+  CHECK(what.ends_with(
+      "was released with a transaction object still alive; the session was closed, which rolled it back"));
   CHECK(fixture.manager.statistics().quarantined == 1);
   check_replaced(fixture);
   CHECK_THROWS_AS(fixture.insert(*transaction), pqxx::broken_connection);
@@ -225,7 +227,8 @@ TEST_CASE("a transaction object on the heap, unwinding: quarantined, logged, and
   transaction.reset();
 }
 
-TEST_CASE("an abandoned stream_to, normal exit: quarantined and thrown; stream and transaction can be destroyed later") {
+TEST_CASE(
+    "an abandoned stream_to, normal exit: quarantined and thrown; stream and transaction can be destroyed later") {
   Fixture fixture;
   std::unique_ptr<pqxx::work> transaction;
   std::unique_ptr<pqxx::stream_to> stream;

@@ -1,6 +1,6 @@
-#include <doctest/doctest.h>
-
 #include "fixture.hpp"
+
+#include <doctest/doctest.h>
 
 using namespace std::chrono_literals;
 using pqlease::ConnectionDown;

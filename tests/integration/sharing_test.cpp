@@ -1,9 +1,9 @@
-#include <thread>
-#include <vector>
+#include "fixture.hpp"
 
 #include <doctest/doctest.h>
 
-#include "fixture.hpp"
+#include <thread>
+#include <vector>
 
 using pqlease::testing::Fixture;
 
@@ -25,8 +25,8 @@ TEST_CASE("threads that share one session never see each other's transactions, a
           auto lease = fixture.manager.lease();
           pqxx::work transaction{*lease};
           auto const move = [&](int account, char const *sign) {
-            transaction.exec("UPDATE " + fixture.table + " SET value = (value::int " + sign + " 1)::text WHERE key = '" +
-                             std::to_string(account % 4 + 1) + "'");
+            transaction.exec("UPDATE " + fixture.table + " SET value = (value::int " + sign +
+                             " 1)::text WHERE key = '" + std::to_string(account % 4 + 1) + "'");
           };
           move(i, "-");
           move(i + round, "+");

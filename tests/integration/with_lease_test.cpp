@@ -1,9 +1,9 @@
-#include <memory>
-#include <string>
+#include "fixture.hpp"
 
 #include <doctest/doctest.h>
 
-#include "fixture.hpp"
+#include <memory>
+#include <string>
 
 using pqlease::Status;
 using pqlease::testing::ApplicationError;

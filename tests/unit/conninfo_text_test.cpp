@@ -1,8 +1,8 @@
 #include "detail/conninfo_text.hpp"
 
-#include <vector>
-
 #include <doctest/doctest.h>
+
+#include <vector>
 
 using pqlease::detail::diagnose_conninfo;
 using pqlease::detail::Keyword;

@@ -1,8 +1,8 @@
 #include "detail/deadline.hpp"
 
-#include <limits>
-
 #include <doctest/doctest.h>
+
+#include <limits>
 
 using namespace std::chrono_literals;
 using pqlease::detail::Deadline;

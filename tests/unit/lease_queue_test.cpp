@@ -1,11 +1,11 @@
 #include "detail/lease_queue.hpp"
 
+#include <doctest/doctest.h>
+
 #include <latch>
 #include <optional>
 #include <thread>
 #include <vector>
-
-#include <doctest/doctest.h>
 
 using namespace std::chrono_literals;
 using pqlease::detail::Answer;

@@ -1,12 +1,11 @@
 #include "detail/log.hpp"
-
-#include <stdexcept>
+#include "support/log_capture.hpp"
 
 #include <doctest/doctest.h>
 #include <spdlog/sinks/base_sink.h>
 #include <spdlog/spdlog.h>
 
-#include "support/log_capture.hpp"
+#include <stdexcept>
 
 using pqlease::detail::Log;
 using pqlease::detail::Severity;

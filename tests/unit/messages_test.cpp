@@ -1,8 +1,8 @@
 #include "detail/messages.hpp"
 
-#include <sstream>
-
 #include <doctest/doctest.h>
+
+#include <sstream>
 
 using namespace std::chrono_literals;
 using namespace pqlease::detail;
@@ -14,8 +14,8 @@ TEST_CASE("a holder is described by thread, time, place and queue") {
   auto const here = std::source_location::current();
   Holder const holder{.thread = std::this_thread::get_id(), .where = here, .since = {}};
   std::ostringstream expected;
-  expected << "thread " << std::this_thread::get_id() << " has held it for 1500 ms, taken at " << here.file_name() << ':'
-           << here.line() << " (" << here.function_name() << "); 3 waiting";
+  expected << "thread " << std::this_thread::get_id() << " has held it for 1500 ms, taken at " << here.file_name()
+           << ':' << here.line() << " (" << here.function_name() << "); 3 waiting";
   CHECK(describe(holder, 3, holder.since + 1500ms) == expected.str());
 }
 

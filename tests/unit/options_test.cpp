@@ -1,9 +1,8 @@
+#include <pqlease/errors.hpp>
+#include <pqlease/managed_connection.hpp>
 #include <pqlease/options.hpp>
 
 #include <doctest/doctest.h>
-
-#include <pqlease/errors.hpp>
-#include <pqlease/managed_connection.hpp>
 
 using namespace std::chrono_literals;
 using pqlease::InvalidOption;
@@ -41,9 +40,8 @@ TEST_CASE("zero is in range where it has a meaning") {
 }
 
 TEST_CASE("a manager refuses bad options when it is made") {
-  CHECK_THROWS_WITH_AS(
-      (pqlease::ManagedConnection{"postgres:///postgres", {.probe_timeout = -5ms}}),
-      "Options::probe_timeout is -5 ms; it must lie between 1 ms and 86400000 ms", InvalidOption);
+  CHECK_THROWS_WITH_AS((pqlease::ManagedConnection{"postgres:///postgres", {.probe_timeout = -5ms}}),
+                       "Options::probe_timeout is -5 ms; it must lie between 1 ms and 86400000 ms", InvalidOption);
 }
 
 TEST_CASE("a manager refuses an empty provider") {

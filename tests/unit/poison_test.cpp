@@ -1,10 +1,10 @@
 #include "detail/poison.hpp"
 
-#include <stdexcept>
-#include <string>
-
 #include <doctest/doctest.h>
 #include <pqxx/except>
+
+#include <stdexcept>
+#include <string>
 
 using pqlease::detail::is_poisonous;
 

@@ -1,8 +1,8 @@
-#include <sstream>
+#include <pqlease/pqlease.hpp>
 
 #include <doctest/doctest.h>
 
-#include <pqlease/pqlease.hpp>
+#include <sstream>
 
 using pqlease::ManagedConnection;
 using pqlease::Status;

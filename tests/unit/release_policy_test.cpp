@@ -34,8 +34,8 @@ TEST_CASE("an active session is drained; only a normal exit throws") {
 }
 
 TEST_CASE("a registered transaction object means quarantine, whatever else is found") {
-  for (auto const status : {Status::closed, Status::idle, Status::active, Status::in_transaction, Status::in_error,
-                            Status::unknown}) {
+  for (auto const status :
+       {Status::closed, Status::idle, Status::active, Status::in_transaction, Status::in_error, Status::unknown}) {
     for (bool const close_requested : {false, true}) {
       CAPTURE(to_string(status));
       CHECK(plan_release({.status = status, .transaction_registered = true, .close_requested = close_requested},

@@ -1,9 +1,9 @@
-#include <string>
+#include <pqlease/errors.hpp>
+#include <pqlease/managed_connection.hpp>
 
 #include <doctest/doctest.h>
 
-#include <pqlease/errors.hpp>
-#include <pqlease/managed_connection.hpp>
+#include <string>
 
 using pqlease::InvalidConnectionString;
 using pqlease::ManagedConnection;
@@ -30,9 +30,9 @@ TEST_CASE("an unknown keyword is refused by its name") {
 TEST_CASE("a refused connection string shows no secret") {
   for (std::string const text :
        {"password=Sup3r-S3cret-pqlease hots=x", "hots=x password='Sup3r-S3cret-pqlease'",
-        "password=first Sup3r-S3cret-pqlease", "password=first Sup3r-S3cret-pqlease=x",
-        "pasword=Sup3r-S3cret-pqlease", "postgres://u:Sup3r-S3cret-pqlease@[::1/db",
-        "postgres://u:a/Sup3r-S3cret-pqlease@h:1/db?hots=1", "postgres://h/db?pasword=Sup3r-S3cret-pqlease"}) {
+        "password=first Sup3r-S3cret-pqlease", "password=first Sup3r-S3cret-pqlease=x", "pasword=Sup3r-S3cret-pqlease",
+        "postgres://u:Sup3r-S3cret-pqlease@[::1/db", "postgres://u:a/Sup3r-S3cret-pqlease@h:1/db?hots=1",
+        "postgres://h/db?pasword=Sup3r-S3cret-pqlease"}) {
     try {
       ManagedConnection const manager{text};
       FAIL("libpq took it");
