@@ -14,7 +14,7 @@ using detail::Deadline;
 using detail::Manager;
 
 std::function<std::string()> require_callable(std::function<std::string()> provider) {
-  if (!provider) throw InvalidOption{"conninfo", "is an empty function"};
+  if (!provider) throw InvalidConnectionString{"the function that provides the connection string is empty"};
   return provider;
 }
 

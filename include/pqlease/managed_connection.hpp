@@ -39,7 +39,7 @@ public:
   ///
   /// It runs in the thread that opens, with the lease held but no lock, outside any time-out. An empty or invalid
   /// answer is an InvalidConnectionString from that lease; an exception of its own is nested in ConnectionDown.
-  /// Throws: InvalidOption, also for an empty function.
+  /// Throws: InvalidOption; InvalidConnectionString when the function itself is empty.
   explicit ManagedConnection(std::function<std::string()> conninfo, Options options = {});
 
   ManagedConnection(ManagedConnection const &) = delete;

@@ -43,7 +43,7 @@ Handle connect(Conninfo const &conninfo, Deadline deadline) {
   for (auto next = PGRES_POLLING_WRITING; next != PGRES_POLLING_OK; next = PQconnectPoll(raw)) {
     if (next == PGRES_POLLING_FAILED) throw failure_of(raw, conninfo);
     auto const event = next == PGRES_POLLING_READING ? SocketEvent::readable : SocketEvent::writable;
-    if (!wait_for_socket(PQsocket(raw), event, deadline)) throw give_up(raw);
+    if (deadline.passed() || !wait_for_socket(PQsocket(raw), event, deadline)) throw give_up(raw);
   }
   PQsetErrorVerbosity(raw, PQERRORS_DEFAULT);
   return handle;

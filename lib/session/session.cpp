@@ -116,8 +116,7 @@ void Session::close() noexcept {
   } catch (...) {
     // libpqxx forgets the handle all the same.
   }
-  connection_.reset();
-  raw_ = nullptr;
+  raw_ = nullptr;  // the object stays, closed, for a lease that still refers to it
 }
 
 void Session::quarantine() noexcept {

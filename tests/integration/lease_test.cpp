@@ -168,6 +168,8 @@ TEST_CASE("rollback on a session that was lost says so") {
   fixture.begin_by_hand(*lease);
   fixture.server.kill_backend(pqlease::testing::backend_of(lease));
   CHECK_THROWS_AS(lease.rollback(), pqxx::broken_connection);
+  CHECK(lease.status() == Status::closed);
+  CHECK_THROWS_AS(pqxx::nontransaction{*lease}.exec("SELECT 1"), pqxx::broken_connection);
   CHECK_NOTHROW(lease.release());
 }
 

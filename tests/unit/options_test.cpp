@@ -44,8 +44,4 @@ TEST_CASE("a manager refuses bad options when it is made") {
                        "Options::probe_timeout is -5 ms; it must lie between 1 ms and 86400000 ms", InvalidOption);
 }
 
-TEST_CASE("a manager refuses an empty provider") {
-  CHECK_THROWS_AS(pqlease::ManagedConnection{std::function<std::string()>{}}, InvalidOption);
-}
-
 TEST_SUITE_END();

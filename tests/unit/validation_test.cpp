@@ -49,6 +49,11 @@ TEST_CASE("a NUL character in a connection string is refused instead of cutting 
   CHECK_THROWS_AS(ManagedConnection{text}, InvalidConnectionString);
 }
 
+TEST_CASE("an empty function as provider is refused when the manager is made") {
+  CHECK_THROWS_WITH_AS(ManagedConnection{std::function<std::string()>{}},
+                       "the function that provides the connection string is empty", InvalidConnectionString);
+}
+
 TEST_CASE("an empty connection string means libpq's defaults") { CHECK(ManagedConnection{""}.conninfo().empty()); }
 
 TEST_SUITE_END();
