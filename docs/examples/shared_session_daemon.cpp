@@ -116,12 +116,14 @@ void pull_the_rug(pqlease::testing::TestServer &server) {
 }
 
 std::chrono::seconds run_time() {
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread runs yet
   auto const *const given = std::getenv("PQLEASE_DEMO_SECONDS");
-  return std::chrono::seconds{given == nullptr ? 10 : std::max(2, std::atoi(given))};
+  return std::chrono::seconds{given == nullptr ? 10 : std::max(2, std::stoi(given))};
 }
 
 void run(pqlease::ManagedConnection &manager, Bank &bank, Tally &tally, std::chrono::seconds length) {
   std::vector<std::jthread> threads;
+  threads.reserve(workers);
   for (int number = 0; number < workers; ++number) threads.emplace_back(Worker{bank, tally, number});
   auto &server = pqlease::testing::test_server();
   for (std::chrono::seconds second{1}; second <= length; ++second) {

@@ -133,13 +133,9 @@ decltype(auto) ManagedConnection::with_lease(F &&f, std::source_location where) 
     call();
     lease.release();
   } else {
-    Result result = call();
+    Result result = call();  // NOLINT(misc-const-correctness): it is moved from
     lease.release();
-    if constexpr (std::is_reference_v<Result>) {
-      return static_cast<Result>(result);
-    } else {
-      return result;
-    }
+    return result;
   }
 }
 

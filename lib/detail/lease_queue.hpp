@@ -33,7 +33,7 @@ enum class Grant {
 
 /// The queue's answer; for a refusal, with the state that caused it.
 struct Answer {
-  Grant grant;
+  Grant grant{Grant::granted};
   bool waited{false};
   Holder holder{};
   std::size_t waiters{0};

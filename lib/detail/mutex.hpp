@@ -28,7 +28,7 @@ private:
 class PQLEASE_THREAD_SAFETY(scoped_lockable) MutexLock {
 public:
   explicit MutexLock(Mutex &mutex) PQLEASE_THREAD_SAFETY(acquire_capability(mutex)) : lock_{mutex.mutex_} {}
-  ~MutexLock() PQLEASE_THREAD_SAFETY(release_capability()) {}
+  ~MutexLock() PQLEASE_THREAD_SAFETY(release_capability()) = default;
   MutexLock(MutexLock const &) = delete;
   MutexLock &operator=(MutexLock const &) = delete;
 

@@ -27,6 +27,18 @@ std::string text_of(std::exception_ptr const &error) {
   std::throw_with_nested(ConnectionDown{message, std::move(sqlstate)});
 }
 
+void connect(Session &session, Conninfo const &conninfo, Deadline deadline) {
+  try {
+    session.open(conninfo, deadline);
+  } catch (ConnectFailure const &failure) {
+    try {
+      throw pqxx::broken_connection{failure.message};
+    } catch (...) {
+      throw_down(fmt::format("{}: no session: {}", conninfo.masked(), failure.message), failure.sqlstate);
+    }
+  }
+}
+
 }  // namespace
 
 void SessionOpener::open(Session &session, Deadline deadline) {
@@ -51,18 +63,6 @@ Conninfo SessionOpener::ask_for_conninfo() {
     throw;
   } catch (...) {
     throw_down("no session: the provider of the connection string failed: " + text_of(std::current_exception()));
-  }
-}
-
-void SessionOpener::connect(Session &session, Conninfo const &conninfo, Deadline deadline) {
-  try {
-    session.open(conninfo, deadline);
-  } catch (ConnectFailure const &failure) {
-    try {
-      throw pqxx::broken_connection{failure.message};
-    } catch (...) {
-      throw_down(fmt::format("{}: no session: {}", conninfo.masked(), failure.message), failure.sqlstate);
-    }
   }
 }
 

@@ -27,7 +27,6 @@ public:
 
 private:
   [[nodiscard]] Conninfo ask_for_conninfo();
-  void connect(Session &session, Conninfo const &conninfo, Deadline deadline);
   void set_up(Session &session, Conninfo const &conninfo);
 
   Options const &options_;

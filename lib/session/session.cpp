@@ -33,9 +33,9 @@ Status status_of(PGTransactionStatusType status) noexcept {
 class Quarantine {
 public:
   static void keep(std::unique_ptr<pqxx::connection> connection) noexcept {
-    static auto &quarantine = *new Quarantine;  // NOLINT(cppcoreguidelines-owning-memory): lives to the very end
-    std::scoped_lock const lock{quarantine.mutex_};
     try {
+      auto &quarantine = instance();
+      std::scoped_lock const lock{quarantine.mutex_};
       quarantine.kept_.push_back(std::move(connection));
     } catch (...) {
       // Out of memory: a lost object of a few hundred bytes is better than a transaction that refers to nothing.
@@ -44,6 +44,11 @@ public:
   }
 
 private:
+  static Quarantine &instance() {
+    static auto *const quarantine = new Quarantine;
+    return *quarantine;
+  }
+
   std::mutex mutex_;  // guards kept_; nothing else is done under it
   std::vector<std::unique_ptr<pqxx::connection>> kept_;
 };

@@ -43,11 +43,11 @@ check_shared() {
   run_consumer "$work/shared"
 }
 
-# With the shared libraries gone, the linker has only the static ones to take. libpq stays the system's shared one, so it
-# is named here: --static would ask for all the libraries that a static libpq needs.
+# With the shared libraries gone, the linker has only the static ones to take. libpq stays the system's shared one:
+# --static would ask for all the libraries that a static libpq needs.
 check_static() {
   rm "$prefix"/lib/*.so*
-  build "$work/static" pqlease libpq
+  build "$work/static" pqlease
   ! uses_shared_library "$work/static" || fail "ldd $work/static shows a shared libpqlease"
   run_consumer "$work/static"
 }
