@@ -17,7 +17,7 @@ int main(int argc, char **argv) {
   }
   // These tests name their servers themselves, but for the one that throwaway-server runs.
   bool const inside = std::getenv("PQLEASE_TEST_INSIDE") != nullptr;
-  for (auto const *name : {"PQLEASE_TEST_SERVER", "PGHOST", "PGHOSTADDR", "PGSERVICE"}) {
+  for (auto const *name : {"PQLEASE_TEST_SERVER", "PGHOST", "PGHOSTADDR", "PGSERVICE", "PGDATABASE"}) {
     if (!inside) ::unsetenv(name);
   }
   return doctest::Context{argc, argv}.run();
