@@ -97,7 +97,7 @@ bool Manager::confirmed_alive(Liveness look, Deadline deadline) noexcept {
 void Manager::release(LeaseEnd const &end) {
   SessionCondition const found{.status = session_.status(),
                                .transaction_registered = session_.has_registered_transaction(),
-                               .close_requested = end.close_requested || queue_.is_shut_down()};
+                               .close_requested = end.close_requested};
   auto const plan = plan_release(found, end.exit);
   auto const settled = settle(plan.action);
   count(plan, settled);

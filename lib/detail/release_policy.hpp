@@ -14,7 +14,7 @@ enum class Exit {
 struct SessionCondition {
   Status status{Status::closed};
   bool transaction_registered{false};  ///< a `pqxx` transaction object still refers to the connection
-  bool close_requested{false};         ///< close_on_release(), a shut-down manager, or an error that poisons
+  bool close_requested{false};         ///< close_on_release(), or an error that poisons
 };
 
 /// What is done to the session.
