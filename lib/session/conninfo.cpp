@@ -58,7 +58,9 @@ Conninfo::Conninfo(std::string text) : text_{std::move(text)}, secrets_{secret_p
   }
 }
 
-std::string Conninfo::masked() const { return mask_conninfo(text_, &classify_keyword); }
+std::string Conninfo::masked() const {
+  return text_.empty() ? "(libpq's defaults)" : mask_conninfo(text_, &classify_keyword);
+}
 
 std::string Conninfo::redact(std::string_view message) const { return detail::redact(message, secrets_); }
 

@@ -169,7 +169,7 @@ TEST_CASE("after a failure the lease is free for the next thread") {
   std::string conninfo = "host=/nonexistent";
   ManagedConnection manager{[&] { return conninfo; }};
   CHECK_THROWS_AS(static_cast<void>(manager.lease()), ConnectionDown);
-  conninfo = test_server().conninfo();
+  conninfo = test_server().conninfo() + " application_name=reachable";
   CHECK(manager.try_lease());
 }
 

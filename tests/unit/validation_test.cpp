@@ -54,6 +54,8 @@ TEST_CASE("an empty function as provider is refused when the manager is made") {
                        "the function that provides the connection string is empty", InvalidConnectionString);
 }
 
-TEST_CASE("an empty connection string means libpq's defaults") { CHECK(ManagedConnection{""}.conninfo().empty()); }
+TEST_CASE("an empty connection string means libpq's defaults, and says so") {
+  CHECK(ManagedConnection{""}.conninfo() == "(libpq's defaults)");
+}
 
 TEST_SUITE_END();
