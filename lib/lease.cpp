@@ -56,6 +56,7 @@ void Lease::rollback() {
 }
 
 void Lease::adopt() noexcept {
+  uncaught_ = std::uncaught_exceptions();  // a number of its own for each thread
   if (manager_) manager_->adopt();
 }
 

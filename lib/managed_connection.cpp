@@ -29,25 +29,33 @@ ManagedConnection::ManagedConnection(std::function<std::string()> conninfo, Opti
 
 ManagedConnection::~ManagedConnection() { shutdown(); }
 
+// By value: a thread that waits still needs the state when the manager is destroyed meanwhile.
+Lease ManagedConnection::take(std::shared_ptr<Manager> manager, std::source_location where,
+                              detail::Patience const &patience, std::stop_token const &stop) {
+  manager->acquire(where, patience, stop);
+  return {std::move(manager), where};
+}
+
 Lease ManagedConnection::lease(std::source_location where) { return lease(std::stop_token{}, where); }
 
 Lease ManagedConnection::lease(std::stop_token stop, std::source_location where) {
-  manager_->acquire(where, manager_->default_deadline(), stop);
-  return {manager_, where};
+  return take(manager_, where, manager_->default_patience(), stop);
 }
 
 Lease ManagedConnection::lease_for(std::chrono::milliseconds timeout, std::source_location where) {
-  manager_->acquire(where, Deadline::after(timeout), {});
-  return {manager_, where};
+  bool const no_waiting = timeout <= timeout.zero();
+  auto const deadline = Deadline::after(timeout);
+  return take(manager_, where, {.queue = deadline, .session = no_waiting ? Deadline::never() : deadline}, {});
 }
 
 Lease ManagedConnection::lease_until(std::chrono::steady_clock::time_point deadline, std::source_location where) {
-  manager_->acquire(where, Deadline::at(deadline), {});
-  return {manager_, where};
+  return take(manager_, where, {.queue = Deadline::at(deadline), .session = Deadline::at(deadline)}, {});
 }
 
 Lease ManagedConnection::try_lease(std::source_location where) {
-  return {manager_->try_acquire(where) ? manager_ : nullptr, where};
+  auto manager = manager_;  // outlives this object, as take() says
+  if (!manager->try_acquire(where)) manager.reset();
+  return {std::move(manager), where};
 }
 
 Status ManagedConnection::status() const noexcept { return manager_->status(); }
@@ -55,7 +63,10 @@ bool ManagedConnection::is_open() const noexcept { return manager_->is_open(); }
 std::uint64_t ManagedConnection::epoch() const noexcept { return manager_->epoch(); }
 Statistics ManagedConnection::statistics() const noexcept { return manager_->statistics(); }
 std::string ManagedConnection::conninfo() const { return manager_->name(); }
-void ManagedConnection::close(std::source_location where) { manager_->close(where); }
+void ManagedConnection::close(std::source_location where) {
+  auto const manager = manager_;  // outlives this object, as take() says
+  manager->close(where);
+}
 void ManagedConnection::shutdown() noexcept { manager_->shut_down(); }
 
 std::ostream &operator<<(std::ostream &out, ManagedConnection const &manager) {

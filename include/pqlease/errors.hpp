@@ -21,7 +21,8 @@ public:
 };
 
 /// A lease was released with a transaction, a COPY or an unread result in progress, or with a `pqxx` transaction object
-/// still alive. Nothing of it was committed. Next: commit before the lease ends; the manager itself is fine.
+/// still alive. An open transaction was not committed; a statement outside of one was cancelled, unless it had
+/// finished. Next: commit before the lease ends; the manager itself is fine.
 class PQLEASE_API UncommittedTransaction : public Error {
 public:
   UncommittedTransaction(std::string const &what, std::source_location lease_taken);
@@ -39,7 +40,7 @@ public:
   using Error::Error;
 };
 
-/// Another lease outlasted the caller's time-out. Next: try again later, or find out who holds it (the message says).
+/// Another lease outlasted the caller's time-out, or left no time to ask whether the session is alive. Next: try again later, or find out who holds it (the message says).
 class PQLEASE_API LeaseTimeout : public Error {
 public:
   using Error::Error;

@@ -20,6 +20,10 @@
 
 namespace pqlease {
 
+namespace detail {
+struct Patience;
+}
+
 /// Owns at most one PostgreSQL session and lends it to one thread at a time.
 ///
 /// The session is opened by the first lease, and opened again by the next lease after it was closed or lost.
@@ -56,11 +60,12 @@ public:
   ///         RecursiveLease when this thread already holds the lease; TooManyWaiters; ManagerClosed after shutdown().
   [[nodiscard]] Lease lease(std::source_location where = std::source_location::current());
 
-  /// The same, given up when `stop` is triggered.
+  /// The same; the wait for other leases is given up when `stop` is triggered. Opening and probing are not.
   /// Throws: as lease(), and LeaseCancelled.
   [[nodiscard]] Lease lease(std::stop_token stop, std::source_location where = std::source_location::current());
 
-  /// The same with a time-out of its own; zero means one attempt without waiting.
+  /// The same with a time-out of its own. Zero means one attempt without waiting for other leases; opening and probing
+  /// then have their own time-outs only. A session that cannot be probed in time counts as dead.
   [[nodiscard]] Lease lease_for(std::chrono::milliseconds timeout,
                                 std::source_location where = std::source_location::current());
 
@@ -84,7 +89,8 @@ public:
     requires std::is_invocable_v<F, pqxx::connection &>
   decltype(auto) with_lease(F &&f, std::source_location where = std::source_location::current());
 
-  /// What the session is doing; Status::leased when another thread holds the lease. Never blocks.
+  /// What the session is doing; Status::leased when another thread holds the lease. Never blocks. A thread that has
+  /// moved its lease to another one still counts as its holder, and must not ask, until that one has called adopt().
   [[nodiscard]] Status status() const noexcept;
 
   /// Whether there is a session, as far as this side knows. Never blocks.
@@ -102,7 +108,8 @@ public:
   /// Closes the session; the next lease opens another one.
   ///
   /// Blocking: until the lease is free, without a time-out.
-  /// Throws: RecursiveLease when this thread holds the lease (see Lease::close_on_release()); ManagerClosed.
+  /// Throws: RecursiveLease when this thread holds the lease (see Lease::close_on_release()); TooManyWaiters;
+  ///         ManagerClosed.
   void close(std::source_location where = std::source_location::current());
 
   /// Ends the manager for good: waiters and later callers get ManagerClosed. Does not wait for a lease in use; its
@@ -110,6 +117,9 @@ public:
   void shutdown() noexcept;
 
 private:
+  static Lease take(std::shared_ptr<detail::Manager> manager, std::source_location where,
+                    detail::Patience const &patience, std::stop_token const &stop);
+
   std::shared_ptr<detail::Manager> manager_;
 };
 
@@ -135,7 +145,11 @@ decltype(auto) ManagedConnection::with_lease(F &&f, std::source_location where) 
   } else {
     Result result = call();  // NOLINT(misc-const-correctness): it is moved from
     lease.release();
-    return result;
+    if constexpr (std::is_reference_v<Result>) {
+      return static_cast<Result>(result);  // NOLINT(readability-redundant-casting): not for an rvalue reference
+    } else {
+      return result;
+    }
   }
 }
 

@@ -25,7 +25,8 @@ struct Options {
   /// How many threads may wait for the lease; one more gets TooManyWaiters. 0: no bound.
   std::size_t max_waiters{0};
 
-  /// A session that was idle for longer gets one round trip before it is handed out. 0: at every lease.
+  /// A session that was idle for longer gets one round trip before it is handed out. 0: at every lease. A lease's
+  /// deadline that ends the round trip ends the session too, since its answer is still to come.
   std::chrono::milliseconds idle_probe_after{500};
 
   /// How long that round trip may take before the session counts as dead. Range: from 1 ms.

@@ -3,6 +3,7 @@
 #include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
+#include <cctype>
 #include <optional>
 
 namespace pqlease::detail {
@@ -14,6 +15,24 @@ bool is_space(char c) noexcept { return std::string_view{" \t\n\v\f\r"}.find(c) 
 
 bool is_uri(std::string_view text) noexcept {
   return text.starts_with("postgres://") || text.starts_with("postgresql://");
+}
+
+/// Whether a word looks like a keyword, so that it may be named. Anything else may be a secret in the wrong place.
+bool is_name(std::string_view word) noexcept {
+  return std::all_of(word.begin(), word.end(), [](unsigned char c) { return std::isalnum(c) != 0 || c == '_'; });
+}
+
+/// Whether a value that may be shown has something in it that may not: a URI, or settings in some other notation.
+bool hides_secret(std::string_view value) {
+  std::string lower{value};
+  std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return std::tolower(c); });
+  auto const has = [&](std::string_view word) { return lower.find(word) != std::string::npos; };
+  return has("://") || has("passw") || has("pwd");
+}
+
+std::string_view shown_or_masked(std::string_view value, Keyword kind) {
+  bool const safe = value.empty() || (kind == Keyword::shown && !hides_secret(value));
+  return safe ? value : mask;
 }
 
 /// One `keyword = value` of a connection string, or a stray word.
@@ -79,23 +98,31 @@ private:
 
 /// The parts of a URI that matter here; `secret` is where a password may stand.
 struct Uri {
-  std::string_view before_secret;
-  std::string_view secret;
-  std::string_view after_secret;
-  std::string_view query;
+  std::string_view before_secret{};
+  std::string_view secret{};
+  std::string_view after_secret{};
+  std::string_view query{};
 };
 
+// The password may have any delimiter in it that should have been encoded, so it is taken to reach to the very last
+// `@`. Where that takes in the query, all the rest counts as secret: there is no telling where it ends.
 Uri split_uri(std::string_view text) {
-  auto const query = std::min(text.find('?', text.find("://") + 3), text.size());
-  auto const head = text.substr(0, query);
-  auto const colon = head.find(':', head.find("://") + 3);
-  auto const at = head.rfind('@');
-  Uri uri{.before_secret = head, .secret = {}, .after_secret = {}, .query = text.substr(query)};
-  if (colon != std::string_view::npos && at != std::string_view::npos && colon < at) {
-    uri.before_secret = head.substr(0, colon + 1);
-    uri.secret = head.substr(colon + 1, at - colon - 1);
-    uri.after_secret = head.substr(at);
+  auto const authority = text.find("://") + 3;
+  auto const colon = text.find(':', authority);
+  auto const at = text.rfind('@');
+  bool const has_secret = colon != std::string_view::npos && at != std::string_view::npos && colon < at;
+  if (!has_secret) {
+    auto const query = std::min(text.find('?', authority), text.size());
+    return {.before_secret = text.substr(0, query), .query = text.substr(query)};
   }
+  Uri uri{.before_secret = text.substr(0, colon + 1), .secret = text.substr(colon + 1, at - colon - 1)};
+  if (uri.secret.find('?') != std::string_view::npos) {
+    uri.secret = text.substr(colon + 1);
+    return uri;
+  }
+  auto const query = std::min(text.find('?', at), text.size());
+  uri.after_secret = text.substr(at, query - at);
+  uri.query = text.substr(query);
   return uri;
 }
 
@@ -112,14 +139,26 @@ template <class Visit> void for_each_parameter(std::string_view query, Visit vis
   }
 }
 
+/// Whether a parameter or a setting may be the rest of the secret before it, which had a delimiter in it.
+bool may_belong_to_secret(bool after_secret, std::string_view equals, Keyword kind) noexcept {
+  return after_secret && (equals.empty() || kind == Keyword::unknown);
+}
+
 std::string mask_uri(std::string_view text, Classify classify) {
   auto const uri = split_uri(text);
   std::string out{uri.before_secret};
   if (!uri.secret.empty()) out += mask;
   out += uri.after_secret;
+  bool after_secret = false;
   for_each_parameter(uri.query, [&](auto separator, auto keyword, auto equals, auto value) {
-    out.append(separator).append(keyword).append(equals);
-    out += value.empty() || classify(keyword) == Keyword::shown ? value : mask;
+    auto const kind = classify(keyword);
+    out += separator;
+    if (may_belong_to_secret(after_secret, equals, kind)) {
+      out += mask;
+      return;
+    }
+    out.append(keyword).append(equals).append(shown_or_masked(value, kind));
+    after_secret = kind != Keyword::shown;
   });
   return out;
 }
@@ -133,32 +172,37 @@ std::string mask_settings(std::string_view text, Classify classify) {
     auto const kind = classify(setting->keyword);
     out += setting->leading_space;
     if (setting->keyword.empty() && stray) continue;
-    // What follows a secret and is no setting of its own may be the rest of a secret with a space in it.
-    if (after_secret && (stray || kind == Keyword::unknown)) {
+    if (may_belong_to_secret(after_secret, setting->equals, kind)) {
       out += mask;
       continue;
     }
-    out.append(setting->keyword).append(setting->equals);
-    if (kind != Keyword::shown) {
-      out += stray ? "" : mask;
-    } else {
-      out += is_uri(setting->value) ? mask_uri(setting->value, classify) : setting->value;
-    }
-    after_secret = !stray && kind != Keyword::shown;
+    out += is_name(setting->keyword) ? setting->keyword : mask;
+    out.append(setting->equals).append(shown_or_masked(setting->value, kind));
+    after_secret = stray || kind != Keyword::shown;
   }
   return out;
 }
 
+std::string name_word(std::string_view problem, std::string_view word) {
+  return is_name(word) ? fmt::format("{} \"{}\"", problem, word) : fmt::format("{} a word that is not shown", problem);
+}
+
 std::string diagnose_uri(std::string_view text, Classify classify) {
-  std::string problem = "malformed URI";
+  std::string problem;
+  bool after_secret = false;
   for_each_parameter(split_uri(text).query, [&](auto, auto keyword, auto equals, auto) {
-    if (equals.empty()) {
-      problem = fmt::format("missing \"=\" after the URI parameter \"{}\"", keyword);
-    } else if (classify(keyword) == Keyword::unknown && keyword.find('%') == std::string_view::npos) {
-      problem = fmt::format("unknown URI parameter \"{}\"", keyword);
+    auto const kind = classify(keyword);
+    if (!problem.empty()) return;
+    if (may_belong_to_secret(after_secret, equals, kind)) {
+      problem = "stray text after a secret URI parameter; a value with delimiters needs percent-encoding";
+    } else if (equals.empty()) {
+      problem = name_word("missing \"=\" after the URI parameter", keyword);
+    } else if (kind == Keyword::unknown) {
+      problem = name_word("unknown URI parameter", keyword);
     }
+    after_secret = kind != Keyword::shown;
   });
-  return problem;
+  return problem.empty() ? "malformed URI" : problem;
 }
 
 std::string diagnose_settings(std::string_view text, Classify classify) {
@@ -168,11 +212,11 @@ std::string diagnose_settings(std::string_view text, Classify classify) {
     bool const stray = setting->equals.empty();
     auto const kind = classify(setting->keyword);
     if (setting->keyword.empty() && stray) continue;
-    if (!secret.empty() && (stray || kind == Keyword::unknown)) {
+    if (may_belong_to_secret(!secret.empty(), setting->equals, kind)) {
       return fmt::format("stray text after the value of \"{}\"; a value with spaces needs quotes", secret);
     }
-    if (stray) return fmt::format("missing \"=\" after \"{}\"", setting->keyword);
-    if (kind == Keyword::unknown) return fmt::format("unknown keyword \"{}\"", setting->keyword);
+    if (stray) return name_word("missing \"=\" after", setting->keyword);
+    if (kind == Keyword::unknown) return name_word("unknown keyword", setting->keyword);
     if (!setting->terminated) return fmt::format("unterminated quote in the value of \"{}\"", setting->keyword);
     secret = kind == Keyword::secret ? setting->keyword : std::string_view{};
   }
@@ -194,7 +238,7 @@ std::vector<std::string> secret_pieces(std::string_view conninfo) {
   if (!is_uri(conninfo)) return pieces;
   auto rest = split_uri(conninfo).secret;
   while (!rest.empty()) {
-    auto const end = std::min(rest.find_first_of("/:@,"), rest.size());
+    auto const end = std::min(rest.find_first_of("/:@,?&="), rest.size());
     if (end != 0) pieces.emplace_back(rest.substr(0, end));
     rest.remove_prefix(std::min(end + 1, rest.size()));
   }
@@ -202,21 +246,16 @@ std::vector<std::string> secret_pieces(std::string_view conninfo) {
 }
 
 std::string redact(std::string_view message, std::span<std::string const> secrets) {
-  std::string out;
-  while (!message.empty()) {
-    auto const open = message.find('"');
-    auto const close = open == std::string_view::npos ? open : message.find('"', open + 1);
-    if (close == std::string_view::npos) break;
-    std::string quoted{message.substr(open, close - open + 1)};
-    for (auto const &secret : secrets) {
-      for (auto at = quoted.find(secret); at != std::string::npos; at = quoted.find(secret, at + mask.size())) {
-        quoted.replace(at, secret.size(), mask);
-      }
+  // Shorter ones hide nothing that could not be guessed, and would garble the message.
+  constexpr std::size_t shortest = 3;
+  std::string out{message};
+  for (auto const &secret : secrets) {
+    if (secret.size() < shortest) continue;
+    for (auto at = out.find(secret); at != std::string::npos; at = out.find(secret, at + mask.size())) {
+      out.replace(at, secret.size(), mask);
     }
-    out.append(message.substr(0, open)).append(quoted);
-    message.remove_prefix(close + 1);
   }
-  return out.append(message);
+  return out;
 }
 
 }  // namespace pqlease::detail

@@ -28,8 +28,7 @@ using Classify = Keyword (*)(std::string_view keyword);
 /// unescaped delimiter in it.
 [[nodiscard]] std::vector<std::string> secret_pieces(std::string_view conninfo);
 
-/// A message of libpq or of a server with the secrets inside its double quotes replaced by `***`. Unquoted text is left
-/// alone: libpq quotes what it was given, and the rest is its own words.
+/// A message of libpq or of a server with the secrets in it replaced by `***`, but for those of one or two characters.
 [[nodiscard]] std::string redact(std::string_view message, std::span<std::string const> secrets);
 
 }  // namespace pqlease::detail

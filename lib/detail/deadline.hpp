@@ -18,7 +18,8 @@ public:
   [[nodiscard]] static Deadline after(std::chrono::milliseconds timeout) noexcept {
     auto const now = Clock::now();
     auto const room = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::time_point::max() - now);
-    return timeout >= room ? never() : Deadline{now + timeout};
+    if (timeout >= room) return never();
+    return Deadline{timeout.count() > 0 ? now + timeout : now};
   }
 
   [[nodiscard]] bool is_never() const noexcept { return when_ == Clock::time_point::max(); }
@@ -28,6 +29,7 @@ public:
   /// The time left as poll(2) wants it: rounded up, so that a wait never ends just before the deadline; -1 for never.
   [[nodiscard]] int poll_timeout() const noexcept {
     if (is_never()) return -1;
+    if (passed()) return 0;
     auto const left = std::chrono::ceil<std::chrono::milliseconds>(when_ - Clock::now()).count();
     return static_cast<int>(std::clamp<decltype(left)>(left, 0, std::numeric_limits<int>::max()));
   }

@@ -26,14 +26,16 @@ Manager::Manager(std::unique_ptr<ConninfoSource> source, Options options)
       queue_{options_.max_waiters},
       opener_{options_, *source_, counters_, log_} {}
 
-Deadline Manager::default_deadline() const noexcept {
-  return options_.lease_timeout.count() == 0 ? Deadline::never() : Deadline::after(options_.lease_timeout);
+Patience Manager::default_patience() const noexcept {
+  auto const deadline =
+      options_.lease_timeout.count() == 0 ? Deadline::never() : Deadline::after(options_.lease_timeout);
+  return {.queue = deadline, .session = deadline};
 }
 
-void Manager::acquire(std::source_location where, Deadline deadline, std::stop_token const &stop) {
-  auto const answer = queue_.acquire(where, deadline, stop);
+void Manager::acquire(std::source_location where, Patience patience, std::stop_token const &stop) {
+  auto const answer = queue_.acquire(where, patience.queue, stop);
   if (answer.grant != Grant::granted) refuse(answer, where);
-  start_lease(answer, deadline);
+  start_lease(answer, patience.session);
 }
 
 bool Manager::try_acquire(std::source_location where) {
@@ -87,10 +89,15 @@ void Manager::make_ready(Deadline deadline) {
   publish();
 }
 
-bool Manager::confirmed_alive(Liveness look, Deadline deadline) noexcept {
+bool Manager::confirmed_alive(Liveness look, Deadline deadline) {
   if (look == Liveness::lost) return false;
   auto const idle_for = Deadline::Clock::now() - last_used_;
   if (look == Liveness::alive && idle_for < options_.idle_probe_after) return true;
+  // A deadline that has passed says nothing about the session: it is kept for the next lease.
+  if (deadline.passed()) {
+    ++counters_.leases_timed_out;
+    throw LeaseTimeout{fmt::format("{}: no time was left to ask whether the session is alive", name())};
+  }
   return session_.probe(earliest(deadline, Deadline::after(options_.probe_timeout)));
 }
 

@@ -28,6 +28,12 @@ struct LeaseEnd {
   bool close_requested{false};
 };
 
+/// How long a request may take: in the queue, and until the session is ready.
+struct Patience {
+  Deadline queue;
+  Deadline session;
+};
+
 /// The state that a ManagedConnection and its leases share: the queue, and the session that its holder uses.
 ///
 /// Thread safety: every member from any thread, but for those that say "by the holder".
@@ -37,7 +43,7 @@ public:
   Manager(std::unique_ptr<ConninfoSource> source, Options options);
 
   /// Takes the lease and makes the session ready. Throws: as ManagedConnection::lease().
-  void acquire(std::source_location where, Deadline deadline, std::stop_token const &stop);
+  void acquire(std::source_location where, Patience patience, std::stop_token const &stop);
 
   /// The same if nobody else holds the lease; else returns false at once.
   [[nodiscard]] bool try_acquire(std::source_location where);
@@ -64,14 +70,14 @@ public:
   [[nodiscard]] Statistics statistics() const noexcept { return counters_.snapshot(); }
   [[nodiscard]] std::string name() const { return source_->masked(); }
 
-  /// The default deadline of a lease.
-  [[nodiscard]] Deadline default_deadline() const noexcept;
+  /// The default for a lease.
+  [[nodiscard]] Patience default_patience() const noexcept;
 
 private:
   [[noreturn]] void refuse(Answer const &answer, std::source_location where);
   void start_lease(Answer const &answer, Deadline deadline);
   void make_ready(Deadline deadline);
-  [[nodiscard]] bool confirmed_alive(Liveness look, Deadline deadline) noexcept;
+  [[nodiscard]] bool confirmed_alive(Liveness look, Deadline deadline);
   [[nodiscard]] Settled settle(ReleaseAction action) noexcept;
   void count(ReleasePlan const &plan, Settled settled) noexcept;
   void report(LeaseEnd const &end, SessionCondition const &found, ReleaseReport report, Settled settled);

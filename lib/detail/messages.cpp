@@ -25,8 +25,11 @@ std::string_view what_was_in_progress(SessionCondition const &found) noexcept {
   }
 }
 
-std::string_view what_became_of_it(Settled settled) noexcept {
-  return settled == Settled::rolled_back ? "it was rolled back" : "the session was closed, which rolled it back";
+// A statement outside a transaction block may have finished before it could be cancelled: nothing is claimed about it.
+std::string_view what_became_of_it(SessionCondition const &found, Settled settled) noexcept {
+  bool const active = found.status == Status::active && !found.transaction_registered;
+  if (settled == Settled::rolled_back) return active ? "it was cancelled" : "it was rolled back";
+  return active ? "the session was closed" : "the session was closed, which rolls it back";
 }
 
 }  // namespace
@@ -43,7 +46,7 @@ std::string describe(Holder const &holder, std::size_t waiters, std::chrono::ste
 
 std::string describe_leak(SessionCondition const &found, Settled settled, std::source_location lease_taken) {
   return fmt::format("the lease taken at {} was released {}; {}", describe(lease_taken), what_was_in_progress(found),
-                     what_became_of_it(settled));
+                     what_became_of_it(found, settled));
 }
 
 }  // namespace pqlease::detail

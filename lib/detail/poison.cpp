@@ -9,6 +9,7 @@ bool is_poisonous(std::string_view sqlstate) noexcept {
 }
 
 bool is_poisonous(std::exception_ptr const &error) noexcept {
+  if (!error) return false;  // a cancelled thread unwinds without an exception
   try {
     std::rethrow_exception(error);
   } catch (pqxx::broken_connection const &) {

@@ -2,22 +2,47 @@
 
 #include "session/socket.hpp"
 
+#include <algorithm>
 #include <new>
-#include <regex>
+#include <string_view>
+#include <utility>
 
 namespace pqlease::detail {
 namespace {
 
-/// What libpq says in its verbose form, taken apart: the SQLSTATE, and the message without it and without the place in
-/// the server's source. Works in any language of the messages.
+bool is_sqlstate(std::string_view text) noexcept {
+  return std::all_of(text.begin(), text.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z'); });
+}
+
+/// Takes the SQLSTATE out of `severity:  SQLSTATE: message`; empty when there is none.
+std::string take_sqlstate(std::string &message) {
+  constexpr std::string_view before = ":  ";
+  constexpr std::size_t length = 5;
+  for (auto at = message.find(before); at != std::string::npos; at = message.find(before, at + 1)) {
+    auto const start = at + before.size();
+    if (message.compare(start + length, 2, ": ") != 0) continue;
+    auto sqlstate = message.substr(start, length);
+    if (!is_sqlstate(sqlstate)) continue;
+    message.erase(start, length + 2);
+    return sqlstate;
+  }
+  return {};
+}
+
+/// Cuts off the last line if it names a place in the server's source: `word:  function, file.c:123`.
+void cut_place(std::string &message) {
+  auto const line = message.rfind('\n');
+  if (line == std::string::npos) return;
+  auto const comma = message.find(", ", line);
+  auto const file = message.find(".c:", line);
+  if (message.find(":  ", line) < comma && comma < file && file != std::string::npos) message.erase(line);
+}
+
+/// What libpq says in its verbose form, taken apart. Works in any language of the messages.
 ConnectFailure read_failure(std::string message) {
-  static std::regex const state{R"((:  )([0-9A-Z]{5}): )"};
-  static std::regex const place{R"(\n[^\n]*:  \w+, [\w.]+:\d+(?=\n|$))"};
-  std::smatch found;
-  std::string sqlstate = std::regex_search(message, found, state) ? found[2].str() : std::string{};
-  message = std::regex_replace(message, state, "$1");
-  message = std::regex_replace(message, place, "");
   while (message.ends_with('\n')) message.pop_back();
+  cut_place(message);
+  auto sqlstate = take_sqlstate(message);
   return {.message = std::move(message), .sqlstate = std::move(sqlstate)};
 }
 

@@ -34,7 +34,7 @@ bool flush(PGconn *raw, Deadline deadline) noexcept {
   for (;;) {
     auto const left = PQflush(raw);
     if (left <= 0) return left == 0;
-    if (!wait_for_socket(PQsocket(raw), SocketEvent::either, deadline)) return false;
+    if (deadline.passed() || !wait_for_socket(PQsocket(raw), SocketEvent::either, deadline)) return false;
     if (PQconsumeInput(raw) == 0) return false;
   }
 }

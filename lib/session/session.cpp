@@ -91,14 +91,15 @@ bool Session::has_registered_transaction() noexcept {
 
 Liveness Session::look() noexcept {
   if (!owns_handle()) return status() == Status::unknown ? Liveness::lost : Liveness::closed;
-  bool said_something = false;
-  for (auto seen = look_at_socket(socket_); seen != SocketLook::quiet; seen = look_at_socket(socket_)) {
-    if (seen == SocketLook::ended || PQconsumeInput(raw_) == 0 || PQstatus(raw_) != CONNECTION_OK) {
-      return Liveness::lost;
-    }
-    said_something = true;
+  switch (look_at_socket(socket_)) {
+  case SocketLook::quiet:
+    return Liveness::alive;
+  case SocketLook::unread:
+    return PQconsumeInput(raw_) != 0 && PQstatus(raw_) == CONNECTION_OK ? Liveness::unsure : Liveness::lost;
+  case SocketLook::ended:
+    break;
   }
-  return said_something ? Liveness::unsure : Liveness::alive;
+  return Liveness::lost;
 }
 
 bool Session::probe(Deadline deadline) noexcept { return owns_handle() && run_command(raw_, "", deadline); }

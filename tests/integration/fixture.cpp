@@ -1,5 +1,6 @@
 #include "fixture.hpp"
 
+#include <signal.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -60,6 +61,12 @@ void Fixture::begin_by_hand(pqxx::connection &connection) const {
 }
 
 int backend_of(Lease &lease) { return pqxx::nontransaction{*lease}.query_value<int>("SELECT pg_backend_pid()"); }
+
+SilentBackend::SilentBackend(int pid) : pid_{pid} {
+  if (::kill(pid, SIGSTOP) != 0) throw std::runtime_error{"cannot stop backend " + std::to_string(pid)};
+}
+
+SilentBackend::~SilentBackend() { ::kill(pid_, SIGCONT); }
 
 std::string full_text(std::exception const &error) {
   std::string text{error.what()};

@@ -49,6 +49,18 @@ private:
 /// The backend's process id, as the server knows it.
 [[nodiscard]] int backend_of(Lease &lease);
 
+/// Keeps a backend of a server on this machine from saying a word: a peer that vanished without closing its socket.
+class SilentBackend {
+public:
+  explicit SilentBackend(int pid);
+  SilentBackend(SilentBackend const &) = delete;
+  SilentBackend &operator=(SilentBackend const &) = delete;
+  ~SilentBackend();
+
+private:
+  int pid_;
+};
+
 /// The message of an exception and of all that is nested in it, one per line, which it also prints.
 [[nodiscard]] std::string full_text(std::exception const &error);
 

@@ -12,6 +12,23 @@ using pqlease::Status;
 using pqlease::testing::Fixture;
 using pqlease::testing::test_server;
 
+namespace {
+
+/// Asked while this thread holds the lease: the refusal of another one says how many wait.
+bool somebody_waits(ManagedConnection &manager) {
+  bool waits = false;
+  std::jthread{[&] {
+    try {
+      auto lease = manager.lease_for(std::chrono::milliseconds{0});
+    } catch (pqlease::LeaseTimeout const &refusal) {
+      waits = std::string{refusal.what()}.ends_with("; 1 waiting");
+    }
+  }}.join();
+  return waits;
+}
+
+}  // namespace
+
 TEST_SUITE_BEGIN("lifetime");
 
 TEST_CASE("a lease outlives its manager, and its session ends with it") {
@@ -37,6 +54,18 @@ TEST_CASE("a leak in a lease that outlived its manager is still rolled back and 
   fixture.begin_by_hand(*lease);
   CHECK_THROWS_AS(lease.release(), pqlease::UncommittedTransaction);
   CHECK(fixture.committed_rows() == 0);
+}
+
+TEST_CASE("a thread that waits when the manager is destroyed gets ManagerClosed") {
+  for (int i = 0; i < 20; ++i) {
+    auto manager = std::make_unique<ManagedConnection>(test_server().conninfo());
+    auto &shared = *manager;
+    auto lease = manager->lease();
+    std::jthread const waiter{[&] { CHECK_THROWS_AS(static_cast<void>(shared.lease()), ManagerClosed); }};
+    while (!somebody_waits(shared)) std::this_thread::yield();
+    manager.reset();
+    lease.release();
+  }
 }
 
 TEST_CASE("after shutdown every request is refused, and the session is gone") {

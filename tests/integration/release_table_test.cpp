@@ -5,13 +5,16 @@
 #include <doctest/doctest.h>
 
 #include <memory>
+#include <optional>
 
+using namespace std::chrono_literals;
 using pqlease::Lease;
 using pqlease::Status;
 using pqlease::UncommittedTransaction;
 using pqlease::testing::ApplicationError;
 using pqlease::testing::backend_of;
 using pqlease::testing::Fixture;
+using pqlease::testing::SilentBackend;
 
 namespace {
 
@@ -156,14 +159,14 @@ TEST_CASE("a failed transaction, unwinding: rolled back, logged, and the excepti
 TEST_CASE("COPY FROM in progress, normal exit: drained and thrown") {
   Fixture fixture;
   auto const what = leak_on_normal_exit(fixture, [&](auto &connection) { start_copy_in(fixture, connection); });
-  CHECK(what.ends_with("was released with a COPY or an unread result in progress; it was rolled back"));
+  CHECK(what.ends_with("was released with a COPY or an unread result in progress; it was cancelled"));
   check_kept(fixture);
 }
 
 TEST_CASE("COPY FROM in progress, unwinding: drained, logged, and the exception goes on") {
   Fixture fixture;
   leak_while_unwinding(fixture, [&](auto &connection) { start_copy_in(fixture, connection); });
-  CHECK(fixture.log.contains("was released with a COPY or an unread result in progress; it was rolled back"));
+  CHECK(fixture.log.contains("was released with a COPY or an unread result in progress; it was cancelled"));
   check_kept(fixture);
 }
 
@@ -176,7 +179,7 @@ TEST_CASE("COPY TO in progress, normal exit: cancelled, drained and thrown") {
 TEST_CASE("COPY TO in progress, unwinding: cancelled, drained, logged, and the exception goes on") {
   Fixture fixture;
   leak_while_unwinding(fixture, [&](auto &connection) { start_copy_out(fixture, connection); });
-  CHECK(fixture.log.contains("was released with a COPY or an unread result in progress; it was rolled back"));
+  CHECK(fixture.log.contains("was released with a COPY or an unread result in progress; it was cancelled"));
   check_kept(fixture);
 }
 
@@ -192,7 +195,7 @@ TEST_CASE("COPY inside a transaction block: the transaction is rolled back after
 TEST_CASE("COPY with no time to drain it: the session is closed") {
   Fixture fixture{pqlease::Options{.release_timeout = std::chrono::milliseconds{0}}};
   auto const what = leak_on_normal_exit(fixture, [&](auto &connection) { start_copy_out(fixture, connection); });
-  CHECK(what.ends_with("the session was closed, which rolled it back"));
+  CHECK(what.ends_with("in progress; the session was closed"));
   CHECK(fixture.manager.statistics().forced_closes == 1);
   check_replaced(fixture);
 }
@@ -205,7 +208,7 @@ TEST_CASE("a transaction object on the heap, normal exit: quarantined and thrown
     fixture.insert(*transaction);
   });
   CHECK(what.ends_with(
-      "was released with a transaction object still alive; the session was closed, which rolled it back"));
+      "was released with a transaction object still alive; the session was closed, which rolls it back"));
   CHECK(fixture.manager.statistics().quarantined == 1);
   check_replaced(fixture);
   CHECK_THROWS_AS(fixture.insert(*transaction), pqxx::broken_connection);
@@ -264,6 +267,26 @@ TEST_CASE("a quarantined transaction object may outlive the manager") {
     leak_on_normal_exit(fixture, [&](auto &connection) { transaction = std::make_unique<pqxx::work>(connection); });
   }
   CHECK_NOTHROW(transaction.reset());
+}
+
+TEST_CASE("a rollback that nobody answers ends at release_timeout: the session is closed, on both exits") {
+  Fixture fixture{pqlease::Options{.release_timeout = 100ms}};
+  if (!fixture.server.can_restart()) return;
+  std::optional<SilentBackend> silence;
+  auto const what = leak_on_normal_exit(fixture, [&](auto &connection) {
+    fixture.begin_by_hand(connection);
+    silence.emplace(connection.backendpid());
+  });
+  CHECK(what.ends_with("was released in a transaction; the session was closed, which rolls it back"));
+  silence.reset();
+  leak_while_unwinding(fixture, [&](auto &connection) {
+    fixture.begin_by_hand(connection);
+    silence.emplace(connection.backendpid());
+  });
+  CHECK(fixture.log.contains("was released in a transaction; the session was closed, which rolls it back"));
+  CHECK(fixture.manager.statistics().forced_closes == 2);
+  silence.reset();
+  CHECK(fixture.committed_rows() == 0);
 }
 
 TEST_CASE("a broken session, normal exit: closed and logged, without a throw") {

@@ -1,6 +1,11 @@
 #include "fixture.hpp"
+#include "support/black_hole.hpp"
 
 #include <doctest/doctest.h>
+
+#include <atomic>
+#include <optional>
+#include <thread>
 
 using namespace std::chrono_literals;
 using pqlease::ConnectionDown;
@@ -10,6 +15,7 @@ using pqlease::UncommittedTransaction;
 using pqlease::testing::backend_of;
 using pqlease::testing::Fixture;
 using pqlease::testing::full_text;
+using pqlease::testing::SilentBackend;
 using pqlease::testing::StopMode;
 
 namespace {
@@ -138,6 +144,51 @@ TEST_CASE("a session idle for longer than idle_probe_after gets a round trip, an
   Fixture fixture{Options{.idle_probe_after = 0ms}};
   check_next_lease_works(fixture, 1);
   check_next_lease_works(fixture, 1);
+}
+
+TEST_CASE("a session whose server falls silent is found dead within probe_timeout") {
+  Fixture fixture{Options{.idle_probe_after = 0ms, .probe_timeout = 100ms}};
+  if (!fixture.server.can_restart()) return;
+  std::optional<SilentBackend> silence;
+  {
+    auto lease = fixture.manager.lease();
+    silence.emplace(backend_of(lease));
+  }
+  check_next_lease_works(fixture, 2);
+  CHECK(fixture.manager.statistics().sessions_replaced == 1);
+}
+
+TEST_CASE("a deadline that has passed before the probe costs the lease, not the session") {
+  Fixture fixture{Options{.idle_probe_after = 0ms}};
+  check_next_lease_works(fixture, 1);
+  CHECK_THROWS_AS(static_cast<void>(fixture.manager.lease_until({})), pqlease::LeaseTimeout);
+  check_next_lease_works(fixture, 1);
+}
+
+TEST_CASE("a lease without waiting opens a session, and probes an idle one") {
+  Fixture fixture{Options{.idle_probe_after = 0ms}};
+  for (int i = 0; i < 2; ++i) {
+    auto lease = fixture.manager.lease_for(0ms);
+    CHECK(select_one(lease) == 1);
+    CHECK(lease.epoch() == 1);
+  }
+}
+
+TEST_CASE("getters do not wait for a thread that is connecting") {
+  pqlease::testing::BlackHole hole;
+  pqlease::ManagedConnection manager{"host=127.0.0.1 sslmode=disable port=" + std::to_string(hole.port()),
+                                     {.connect_timeout = 1s}};
+  std::atomic<bool> gave_up{false};
+  std::jthread const opener{[&] {
+    CHECK_THROWS_AS(static_cast<void>(manager.lease()), ConnectionDown);
+    gave_up = true;
+  }};
+  REQUIRE(hole.wait_for_connection());
+  CHECK(manager.status() == Status::leased);
+  CHECK_FALSE(manager.is_open());
+  CHECK(manager.epoch() == 0);
+  CHECK(manager.statistics().sessions_opened == 0);
+  CHECK_FALSE(gave_up.load());
 }
 
 TEST_CASE("on_open runs once per session, before anyone gets it") {

@@ -22,6 +22,10 @@ TEST_CASE("with_lease returns what its function returns: nothing, values, refere
   CHECK(&reference == &number);
   auto const moved = fixture.manager.with_lease([](pqxx::connection &) { return std::make_unique<int>(2); });
   CHECK(*moved == 2);
+  std::string text{"moved"};
+  std::string const taken =
+      fixture.manager.with_lease([&](pqxx::connection &) -> std::string && { return std::move(text); });
+  CHECK(taken == "moved");
   static_assert(std::is_same_v<decltype(fixture.manager.with_lease([](pqxx::connection &) { return 1; })), int>);
 }
 

@@ -65,11 +65,43 @@ TEST_CASE("the password part of a URI is masked, also with unescaped delimiters 
 TEST_CASE("secrets among the parameters of a URI are masked, also under an encoded or mistyped name") {
   CHECK(masked("postgres://h/db?password=x&user=me") == "postgres://h/db?password=***&user=me");
   CHECK(masked("postgres://h/db?pass%77ord=x") == "postgres://h/db?pass%77ord=***");
-  CHECK(masked("postgres://h/db?pasword=x&user") == "postgres://h/db?pasword=***&user");
+  CHECK(masked("postgres://h/db?pasword=x&user=me") == "postgres://h/db?pasword=***&user=me");
 }
 
 TEST_CASE("a URI in the place of a database name is masked as well") {
-  CHECK(masked("dbname=postgres://u:hunter2@h/db") == "dbname=postgres://u:***@h/db");
+  CHECK(masked("dbname=postgres://u:hunter2@h/db") == "dbname=***");
+  CHECK(masked("dbname='postgres://u:hunter2@h/db' user=me") == "dbname=*** user=me");
+  CHECK(masked("postgres://h?dbname=postgres://h/db") == "postgres://h?dbname=***");
+}
+
+TEST_CASE("a password with a question mark in it is masked, with all that follows") {
+  CHECK(masked("postgres://u:hunt?er2@h/db") == "postgres://u:***");
+  CHECK(masked("postgres://u:a/hunt?er2@h/db?user=x") == "postgres://u:***");
+  CHECK(masked("postgres://u@h:1/db?password=a@b:c") == "postgres://u@h:***");
+}
+
+TEST_CASE("the rest of a secret parameter with an unencoded delimiter is masked too") {
+  CHECK(masked("postgres://h/db?password=first&hunter2") == "postgres://h/db?password=***&***");
+  CHECK(masked("postgres://h/db?password=first&hunt=er2&user=me") == "postgres://h/db?password=***&***&user=me");
+  CHECK(problem("postgres://h/db?password=first&hunter2").starts_with("stray text after a secret URI parameter"));
+}
+
+TEST_CASE("a URI that libpq does not take for one shows nothing") {
+  for (auto const *text : {" postgres://u:hunter2@h/db", "POSTGRES://u:hunter2@h/db", "mysql+x://u:hunt=er2@h/db"}) {
+    CAPTURE(text);
+    CHECK(masked(text).find("hunt") == std::string::npos);
+    CHECK(masked(text).find("er2") == std::string::npos);
+    CHECK(problem(text).find("er2") == std::string::npos);
+  }
+}
+
+TEST_CASE("settings in another notation show no secret") {
+  for (auto const *text : {"host=h password hunter2", "password: hunter2", "password:hunter2",
+                           "host=h;password=hunter2", "host=h,Password=hunter2", "host=h;pwd=hunter2"}) {
+    CAPTURE(text);
+    CHECK(masked(text).find("hunter2") == std::string::npos);
+    CHECK(problem(text).find("hunter2") == std::string::npos);
+  }
 }
 
 TEST_CASE("what is wrong is named by its word") {
@@ -88,13 +120,13 @@ TEST_CASE("a bad word that may be part of a secret is not named") {
   }
 }
 
-TEST_CASE("secrets inside the quotes of a message are replaced, and the message's own words are not") {
-  std::vector<std::string> const secrets{"hunter2", "ss"};
-  CHECK(redact("could not translate host name \"ss@h\" to address", secrets) ==
+TEST_CASE("secrets are replaced in a message of any language, but for the shortest") {
+  std::vector<std::string> const secrets{"hunter2", "sss", "ss"};
+  CHECK(redact("could not translate host name \"sss@h\" to address", secrets) ==
         "could not translate host name \"***@h\" to address");
   CHECK(redact("password authentication failed for user \"hunter2\"", secrets) ==
         "password authentication failed for user \"***\"");
-  CHECK(redact("no quotes, and a \" alone", secrets) == "no quotes, and a \" alone");
+  CHECK(redact("»hunter2@h« ist unbekannt", secrets) == "»***@h« ist unbekannt");
 }
 
 TEST_CASE("the pieces of a URI's password that libpq may take for something else are known") {

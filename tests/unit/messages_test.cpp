@@ -25,11 +25,11 @@ TEST_CASE("a leak is described by what was in progress and what became of it") {
   CHECK(describe_leak({.status = Status::in_transaction}, Settled::rolled_back, here) ==
         start + "in a transaction; it was rolled back");
   CHECK(describe_leak({.status = Status::in_error}, Settled::closed, here) ==
-        start + "in a failed transaction; the session was closed, which rolled it back");
+        start + "in a failed transaction; the session was closed, which rolls it back");
   CHECK(describe_leak({.status = Status::active}, Settled::rolled_back, here) ==
-        start + "with a COPY or an unread result in progress; it was rolled back");
+        start + "with a COPY or an unread result in progress; it was cancelled");
   CHECK(describe_leak({.status = Status::in_transaction, .transaction_registered = true}, Settled::quarantined, here) ==
-        start + "with a transaction object still alive; the session was closed, which rolled it back");
+        start + "with a transaction object still alive; the session was closed, which rolls it back");
 }
 
 TEST_SUITE_END();

@@ -32,6 +32,9 @@ TEST_CASE("a refused connection string shows no secret") {
        {"password=Sup3r-S3cret-pqlease hots=x", "hots=x password='Sup3r-S3cret-pqlease'",
         "password=first Sup3r-S3cret-pqlease", "password=first Sup3r-S3cret-pqlease=x", "pasword=Sup3r-S3cret-pqlease",
         "postgres://u:Sup3r-S3cret-pqlease@[::1/db", "postgres://u:a/Sup3r-S3cret-pqlease@h:1/db?hots=1",
+        " postgres://u:Sup3r-S3cret-pqlease@h/db", "POSTGRES://u:Sup3r-S3cret-pqlease@h/db",
+        "host=h password Sup3r-S3cret-pqlease", "password:Sup3r-S3cret-pqlease",
+        "postgres://h/db?password=a&Sup3r-S3cret-pqlease", "postgres://u:pa/Sup3r-S3cret-pqlease?x@h/db",
         "postgres://h/db?pasword=Sup3r-S3cret-pqlease"}) {
     try {
       ManagedConnection const manager{text};
