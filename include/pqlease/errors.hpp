@@ -40,7 +40,8 @@ public:
   using Error::Error;
 };
 
-/// Another lease outlasted the caller's time-out, or left no time to ask whether the session is alive. Next: try again later, or find out who holds it (the message says).
+/// Another lease outlasted the caller's time-out, or left no time to ask whether the session is alive.
+/// Next: try again later, or find out who holds it (the message says).
 class PQLEASE_API LeaseTimeout : public Error {
 public:
   using Error::Error;
