@@ -43,7 +43,7 @@ Lease ManagedConnection::lease(std::stop_token stop, std::source_location where)
 }
 
 Lease ManagedConnection::lease_for(std::chrono::milliseconds timeout, std::source_location where) {
-  bool const no_waiting = timeout <= timeout.zero();
+  bool const no_waiting = timeout <= std::chrono::milliseconds::zero();
   auto const deadline = Deadline::after(timeout);
   return take(manager_, where, {.queue = deadline, .session = no_waiting ? Deadline::never() : deadline}, {});
 }

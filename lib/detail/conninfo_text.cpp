@@ -19,13 +19,13 @@ bool is_uri(std::string_view text) noexcept {
 
 /// Whether a word looks like a keyword, so that it may be named. Anything else may be a secret in the wrong place.
 bool is_name(std::string_view word) noexcept {
-  return std::all_of(word.begin(), word.end(), [](unsigned char c) { return std::isalnum(c) != 0 || c == '_'; });
+  return std::ranges::all_of(word, [](unsigned char c) { return std::isalnum(c) != 0 || c == '_'; });
 }
 
 /// Whether a value that may be shown has something in it that may not: a URI, or settings in some other notation.
 bool hides_secret(std::string_view value) {
   std::string lower{value};
-  std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return std::tolower(c); });
+  std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return std::tolower(c); });
   auto const has = [&](std::string_view word) { return lower.find(word) != std::string::npos; };
   return has("://") || has("passw") || has("pwd");
 }

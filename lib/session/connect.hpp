@@ -1,18 +1,11 @@
 #pragma once
 
+#include "detail/connect_failure.hpp"
 #include "detail/deadline.hpp"
 #include "session/conninfo.hpp"
 #include "session/handle.hpp"
 
-#include <string>
-
 namespace pqlease::detail {
-
-/// Why no connection could be made. Carries no secret.
-struct ConnectFailure {
-  std::string message;
-  std::string sqlstate;  ///< empty when no server answered
-};
 
 /// Opens a connection by PQconnectStart and PQconnectPoll.
 ///
