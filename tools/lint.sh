@@ -52,9 +52,9 @@ headers_stand_alone() {
   meson test -C "$lint_build" --no-rebuild --print-errorlogs --suite pqlease:headers
 }
 
-# The library and what a reader learns from; doctest's macros cost clang-tidy half a minute a file, and say nothing.
+# The library and the programs that its documentation shows.
 tidy() {
-  cxx_files '*.cpp' | grep -v '_test\.cpp$' |
+  find lib docs -name '*.cpp' | sort |
     xargs --max-procs="$(nproc)" --max-args=1 clang-tidy-19 -p "$lint_build" --quiet --warnings-as-errors='*'
 }
 
