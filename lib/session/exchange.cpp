@@ -15,6 +15,8 @@ struct ClearResult {
 using Result = std::unique_ptr<PGresult, ClearResult>;
 
 /// libpqxx expects a blocking connection; without this mode libpq itself may wait for a peer that does not read.
+/// Entering it flushes in the old mode first, so it bounds what is sent from here on, not what libpqxx has left in the
+/// buffer.
 class NonblockingScope {
 public:
   explicit NonblockingScope(PGconn *raw) noexcept : raw_{raw}, entered_{PQsetnonblocking(raw, 1) == 0} {}
