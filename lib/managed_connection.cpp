@@ -13,6 +13,8 @@ using detail::ConninfoSource;
 using detail::Deadline;
 using detail::Manager;
 
+auto const &in_this_process(std::shared_ptr<Manager> const &manager) { return Manager::in_this_process(manager); }
+
 std::function<std::string()> require_callable(std::function<std::string()> provider) {
   if (!provider) throw InvalidConnectionString{"the function that provides the connection string is empty"};
   return provider;
@@ -39,35 +41,38 @@ Lease ManagedConnection::take(std::shared_ptr<Manager> manager, std::source_loca
 Lease ManagedConnection::lease(std::source_location where) { return lease(std::stop_token{}, where); }
 
 Lease ManagedConnection::lease(std::stop_token stop, std::source_location where) {
-  return take(manager_, where, manager_->default_patience(), stop);
+  auto const &manager = in_this_process(manager_);
+  return take(manager, where, manager->default_patience(), stop);
 }
 
 Lease ManagedConnection::lease_for(std::chrono::milliseconds timeout, std::source_location where) {
   bool const no_waiting = timeout <= std::chrono::milliseconds::zero();
   auto const deadline = Deadline::after(timeout);
-  return take(manager_, where, {.queue = deadline, .session = no_waiting ? Deadline::never() : deadline}, {});
+  return take(in_this_process(manager_), where,
+              {.queue = deadline, .session = no_waiting ? Deadline::never() : deadline}, {});
 }
 
 Lease ManagedConnection::lease_until(std::chrono::steady_clock::time_point deadline, std::source_location where) {
-  return take(manager_, where, {.queue = Deadline::at(deadline), .session = Deadline::at(deadline)}, {});
+  return take(in_this_process(manager_), where, {.queue = Deadline::at(deadline), .session = Deadline::at(deadline)},
+              {});
 }
 
 Lease ManagedConnection::try_lease(std::source_location where) {
-  auto manager = manager_;  // outlives this object, as take() says
+  auto manager = in_this_process(manager_);  // outlives this object, as take() says
   if (!manager->try_acquire(where)) manager.reset();
   return {std::move(manager), where};
 }
 
-Status ManagedConnection::status() const noexcept { return manager_->status(); }
-bool ManagedConnection::is_open() const noexcept { return manager_->is_open(); }
-std::uint64_t ManagedConnection::epoch() const noexcept { return manager_->epoch(); }
-Statistics ManagedConnection::statistics() const noexcept { return manager_->statistics(); }
-std::string ManagedConnection::conninfo() const { return manager_->name(); }
+Status ManagedConnection::status() const noexcept { return in_this_process(manager_)->status(); }
+bool ManagedConnection::is_open() const noexcept { return in_this_process(manager_)->is_open(); }
+std::uint64_t ManagedConnection::epoch() const noexcept { return in_this_process(manager_)->epoch(); }
+Statistics ManagedConnection::statistics() const noexcept { return in_this_process(manager_)->statistics(); }
+std::string ManagedConnection::conninfo() const { return in_this_process(manager_)->name(); }
 void ManagedConnection::close(std::source_location where) {
-  auto const manager = manager_;  // outlives this object, as take() says
+  auto const manager = in_this_process(manager_);  // outlives this object, as take() says
   manager->close(where);
 }
-void ManagedConnection::shutdown() noexcept { manager_->shut_down(); }
+void ManagedConnection::shutdown() noexcept { in_this_process(manager_)->shut_down(); }
 
 std::ostream &operator<<(std::ostream &out, ManagedConnection const &manager) {
   return out << "<ManagedConnection: " << manager.conninfo() << " (" << manager.status() << ")>";

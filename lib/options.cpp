@@ -27,6 +27,7 @@ void validate(Options const &options) {
   require_range("idle_probe_after", options.idle_probe_after, 0ms);
   require_range("probe_timeout", options.probe_timeout, 1ms);
   require_range("release_timeout", options.release_timeout, 0ms);
+  require_range("hold_warning", options.hold_warning, 0ms);
 }
 
 }  // namespace pqlease

@@ -35,6 +35,11 @@ struct Options {
   /// How long a release may take to roll back or to drain; past it the session is closed. 0: it is closed at once.
   std::chrono::milliseconds release_timeout{5'000};
 
+  /// A lease that is held for longer, while others wait, is logged as a warning, once, with its holder; another line
+  /// tells when it has come back. It is the waiters who notice, so that a lease that nobody waits for is never
+  /// reported. 0: off.
+  std::chrono::milliseconds hold_warning{0};
+
   /// Session setup, run once for every session before anyone gets it. Runs in the thread that opens, with the lease
   /// held but no lock, outside any time-out; it must leave no transaction open. If it throws, the session is closed and
   /// the lease fails with ConnectionDown, the exception nested. Empty: nothing to set up.

@@ -23,6 +23,11 @@ struct Counters {
   Counter sessions_opened, failed_opens, sessions_replaced;
   Counter leaks, forced_rollbacks, forced_closes, quarantined;
 
+  /// The epoch that the parent process had reached when it forked this one; 0 in the first process.
+  std::uint64_t inherited_epoch{0};
+
+  [[nodiscard]] std::uint64_t epoch() const noexcept { return inherited_epoch + sessions_opened.value(); }
+
   [[nodiscard]] Statistics snapshot() const noexcept {
     return {.leases_granted = leases_granted.value(),
             .leases_contended = leases_contended.value(),

@@ -1,33 +1,46 @@
 #include "detail/lease_queue.hpp"
 
-namespace pqlease::detail {
+#include <algorithm>
+#include <condition_variable>
 
-/// A thread in line. It lives on that thread's stack, and leaves the line before it is gone.
-struct LeaseQueue::Waiter {
-  std::thread::id thread;
-  std::source_location where;
+namespace pqlease::detail {
+namespace {
+
+using Clock = Deadline::Clock;
+
+// Some tens of microseconds: about one short statement.
+constexpr int yields_before_sleep = 100;
+
+}  // namespace
+
+/// A thread in line. It lives on that thread's stack.
+struct LeaseQueue::Waiter : Place {
+  Waiter(Requester const &requester, Deadline deadline) : Place{.requester = requester, .deadline = deadline.when()} {}
+
   std::condition_variable wake{};
-  bool granted{false};
-  bool cancelled{false};
-  Waiter *previous{nullptr};
-  Waiter *next{nullptr};
+  unsigned calls_seen{0};
 };
 
 Answer LeaseQueue::acquire(std::source_location where, Deadline deadline, std::stop_token const &stop) {
+  Requester const requester{.thread = std::this_thread::get_id(), .where = where};
   {
     MutexLock const lock{mutex_};
-    if (auto const reason = reason_to_refuse(stop)) return refuse(*reason, false);
-    if (holder_.thread == std::thread::id{}) {
-      grant_to(std::this_thread::get_id(), where);
-      return {.grant = Grant::granted};
-    }
-    if (deadline.passed()) return refuse(Grant::taken, false);
+    if (auto const at_once = answer_at_once(requester, stop)) return *at_once;
+    if (deadline.passed()) return answer(Grant::taken);
   }
-  return wait_in_line(where, deadline, stop);
+  return wait_in_line(requester, deadline, stop);
 }
 
-Answer LeaseQueue::wait_in_line(std::source_location where, Deadline deadline, std::stop_token const &stop) {
-  Waiter self{.thread = std::this_thread::get_id(), .where = where};
+std::optional<Answer> LeaseQueue::answer_at_once(Requester const &requester, std::stop_token const &stop) {
+  if (auto const refusal = line_.refusal(requester.thread)) return answer(*refusal);
+  if (stop.stop_requested()) return answer(Grant::cancelled);
+  if (line_.take(requester, Clock::now())) return answer(Grant::granted);
+  return std::nullopt;
+}
+
+Answer LeaseQueue::wait_in_line(Requester const &requester, Deadline deadline, std::stop_token const &stop) {
+  auto const asked = Clock::now();
+  Waiter self{requester, deadline};
   // Made before the lock is taken: it may run at once, in this thread, and takes the lock itself.
   std::stop_callback const on_stop{stop, [&] {
                                      MutexLock const lock{mutex_};
@@ -35,92 +48,88 @@ Answer LeaseQueue::wait_in_line(std::source_location where, Deadline deadline, s
                                      self.wake.notify_one();
                                    }};
   MutexLock lock{mutex_};
-  if (auto const reason = reason_to_refuse(stop)) return refuse(*reason, false);
-  if (holder_.thread == std::thread::id{}) {
-    grant_to(self.thread, where);
-    return {.grant = Grant::granted};
-  }
-  if (max_waiters_ != 0 && waiting_ >= max_waiters_) return refuse(Grant::crowded, false);
-
-  enqueue(self);
-  while (!self.granted && !self.cancelled && !is_shut_down() && !deadline.passed()) {
-    if (deadline.is_never()) {
-      self.wake.wait(lock.native());
-    } else {
-      self.wake.wait_until(lock.native(), deadline.when());
+  if (auto const at_once = answer_at_once(requester, stop)) return *at_once;
+  if (!line_.join(self)) return answer(Grant::crowded);
+  for (;;) {
+    auto const now = Clock::now();
+    auto const verdict = line_.consider(self, now);
+    wake(verdict.wake);
+    if (verdict.grant) {
+      auto final = answer(*verdict.grant);
+      final.contended = true;
+      final.waited = now - asked;
+      return final;
     }
+    wait(self, lock);
   }
-  // A grant counts even if the time ran out meanwhile: the lease is this thread's already, and must not get lost.
-  if (self.granted) return {.grant = Grant::granted, .waited = true};
-  dequeue(self);
-  if (self.cancelled) return refuse(Grant::cancelled, true);
-  return refuse(is_shut_down() ? Grant::shut_down : Grant::taken, true);
 }
 
-bool LeaseQueue::release() noexcept {
+/// Waits for anything that may change the waiter's lot. The lock is free meanwhile.
+void LeaseQueue::wait(Waiter &waiter, MutexLock &lock) {
+  if (auto const overdue = line_.overdue(Clock::now()); overdue && report_overdue_) {
+    lock.native().unlock();
+    report_overdue_(*overdue);
+    lock.native().lock();
+  } else if (std::exchange(waiter.calls_seen, waiter.calls) != waiter.calls) {
+    lock.native().unlock();
+    await_hand_over(waiter);
+    lock.native().lock();
+  } else if (auto const until = line_.consider_at(waiter); until == Clock::time_point::max()) {
+    waiter.wake.wait(lock.native());
+  } else {
+    waiter.wake.wait_until(lock.native(), until);
+  }
+}
+
+/// This thread was woken for a free lease, and another one took it first. Its turn comes next: it stays awake for about
+/// as long as a short statement takes, and saves the session the wait for one more thread to wake up.
+void LeaseQueue::await_hand_over(Waiter const &waiter) const noexcept {
+  for (int i = 0; i < yields_before_sleep && holder_thread() != waiter.requester.thread; ++i) std::this_thread::yield();
+}
+
+Returned LeaseQueue::release() noexcept {
   MutexLock const lock{mutex_};
-  holder_ = Holder{};
-  holder_thread_.store({}, std::memory_order_release);
-  if (is_shut_down()) return true;
-  if (first_ == nullptr) return false;
-  auto &next = *first_;
-  dequeue(next);
-  grant_to(next.thread, next.where);
-  next.granted = true;
-  next.wake.notify_one();  // under the lock: once it is free, the waiter and its stack may be gone
-  return false;
+  auto const returned = line_.release(Clock::now());
+  publish();
+  wake(returned.wake);
+  return returned;
 }
 
 void LeaseQueue::adopt() noexcept {
   MutexLock const lock{mutex_};
-  holder_.thread = std::this_thread::get_id();
-  holder_thread_.store(holder_.thread, std::memory_order_release);
+  line_.adopt(std::this_thread::get_id());
+  publish();
 }
 
 bool LeaseQueue::shut_down() noexcept {
   MutexLock const lock{mutex_};
-  if (shut_down_.exchange(true, std::memory_order_acq_rel)) return false;
-  for (auto *waiter = first_; waiter != nullptr; waiter = waiter->next) waiter->wake.notify_one();
-  return holder_.thread == std::thread::id{};
+  bool const alone = line_.shut_down();
+  shut_down_.store(true, std::memory_order_release);
+  for (auto *place = line_.first(); place != nullptr; place = place->next) wake(place);
+  return alone;
 }
 
 Holder LeaseQueue::holder() const noexcept {
   MutexLock const lock{mutex_};
-  return holder_;
+  return line_.holder();
 }
 
 std::size_t LeaseQueue::waiters() const noexcept {
   MutexLock const lock{mutex_};
-  return waiting_;
+  return line_.waiters();
 }
 
-std::optional<Grant> LeaseQueue::reason_to_refuse(std::stop_token const &stop) const {
-  if (is_shut_down()) return Grant::shut_down;
-  if (holder_.thread == std::this_thread::get_id()) return Grant::recursive;
-  if (stop.stop_requested()) return Grant::cancelled;
-  return std::nullopt;
+/// With what is known of the holder: the caller itself after a grant, the culprit after a refusal.
+Answer LeaseQueue::answer(Grant grant) {
+  publish();
+  return {.grant = grant, .holder = line_.holder(), .waiters = line_.waiters()};
 }
 
-Answer LeaseQueue::refuse(Grant reason, bool waited) const {
-  return {.grant = reason, .waited = waited, .holder = holder_, .waiters = waiting_};
-}
+void LeaseQueue::publish() noexcept { holder_thread_.store(line_.holder().thread, std::memory_order_release); }
 
-void LeaseQueue::grant_to(std::thread::id thread, std::source_location where) {
-  holder_ = {.thread = thread, .where = where, .since = std::chrono::steady_clock::now()};
-  holder_thread_.store(thread, std::memory_order_release);
-}
-
-void LeaseQueue::enqueue(Waiter &waiter) {
-  waiter.previous = last_;
-  (last_ == nullptr ? first_ : last_->next) = &waiter;
-  last_ = &waiter;
-  ++waiting_;
-}
-
-void LeaseQueue::dequeue(Waiter &waiter) {
-  (waiter.previous == nullptr ? first_ : waiter.previous->next) = waiter.next;
-  (waiter.next == nullptr ? last_ : waiter.next->previous) = waiter.previous;
-  --waiting_;
+// Under the lock: once it is free, the waiter and its stack may be gone.
+void LeaseQueue::wake(Place *place) noexcept {
+  if (place != nullptr) static_cast<Waiter *>(place)->wake.notify_one();
 }
 
 }  // namespace pqlease::detail

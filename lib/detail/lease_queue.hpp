@@ -1,60 +1,50 @@
 #pragma once
 
 #include "detail/deadline.hpp"
+#include "detail/lease_line.hpp"
 #include "detail/mutex.hpp"
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <source_location>
 #include <stop_token>
 #include <thread>
+#include <utility>
 
 namespace pqlease::detail {
-
-/// Who uses the session.
-struct Holder {
-  std::thread::id thread;  ///< the default id when nobody does
-  std::source_location where;
-  std::chrono::steady_clock::time_point since;
-};
-
-/// How a request for the lease ended.
-enum class Grant {
-  granted,    ///< the caller is the holder now
-  taken,      ///< somebody else holds it, and the deadline has passed
-  cancelled,  ///< the stop token was triggered
-  crowded,    ///< as many threads wait as may
-  recursive,  ///< the caller holds it already
-  shut_down,  ///< the queue is closed for good
-};
 
 /// The queue's answer; for a refusal, with the state that caused it.
 struct Answer {
   Grant grant{Grant::granted};
-  bool waited{false};
+  bool contended{false};               ///< whether it had to wait
+  std::chrono::nanoseconds waited{0};  ///< for how long
   Holder holder{};
   std::size_t waiters{0};
 };
 
-/// Decides who may use the session next: strictly in order of arrival. Knows neither libpq nor logging.
+/// A LeaseLine that threads wait in. Knows neither libpq nor logging.
 ///
 /// Thread safety: every member, from any thread, but for those that say "by the holder".
 class LeaseQueue {
 public:
-  /// `max_waiters`: how many threads may wait; 0 for no bound.
-  explicit LeaseQueue(std::size_t max_waiters) noexcept : max_waiters_{max_waiters} {}
+  /// Is told of a lease that has lasted for too long, once, by a thread that waits for it; no lock is held. It must not
+  /// throw.
+  using OverdueReport = std::function<void(Overdue const &)>;
+
+  explicit LeaseQueue(LineLimits limits, OverdueReport report = {})
+      : report_overdue_{std::move(report)}, line_{limits} {}
   LeaseQueue(LeaseQueue const &) = delete;
   LeaseQueue &operator=(LeaseQueue const &) = delete;
 
   /// Blocking: until `deadline`, or until `stop` is triggered. Allocates nothing when the lease is free.
   [[nodiscard]] Answer acquire(std::source_location where, Deadline deadline, std::stop_token const &stop);
 
-  /// By the holder: the lease goes to the longest waiter. Returns true when the queue was shut down meanwhile: then the
+  /// By the holder: the lease is the next one's. When the answer says that the queue was shut down meanwhile, the
   /// caller stays the only one who may use the session.
-  [[nodiscard]] bool release() noexcept;
+  Returned release() noexcept;
 
   /// The calling thread becomes the holder.
   void adopt() noexcept;
@@ -70,7 +60,7 @@ public:
     return holder_thread_.load(std::memory_order_acquire);
   }
 
-  /// By the holder: what is known about it.
+  /// What is known about the holder.
   [[nodiscard]] Holder holder() const noexcept;
 
   /// How many threads wait.
@@ -79,23 +69,22 @@ public:
 private:
   struct Waiter;
 
-  [[nodiscard]] std::optional<Grant> reason_to_refuse(std::stop_token const &stop) const PQLEASE_REQUIRES(mutex_);
-  [[nodiscard]] Answer refuse(Grant reason, bool waited) const PQLEASE_REQUIRES(mutex_);
-  void grant_to(std::thread::id thread, std::source_location where) PQLEASE_REQUIRES(mutex_);
-  void enqueue(Waiter &waiter) PQLEASE_REQUIRES(mutex_);
-  void dequeue(Waiter &waiter) PQLEASE_REQUIRES(mutex_);
-  [[nodiscard]] Answer wait_in_line(std::source_location where, Deadline deadline, std::stop_token const &stop);
+  [[nodiscard]] std::optional<Answer> answer_at_once(Requester const &requester, std::stop_token const &stop)
+      PQLEASE_REQUIRES(mutex_);
+  [[nodiscard]] Answer answer(Grant grant) PQLEASE_REQUIRES(mutex_);
+  void publish() noexcept PQLEASE_REQUIRES(mutex_);
+  void wake(Place *place) noexcept PQLEASE_REQUIRES(mutex_);
+  [[nodiscard]] Answer wait_in_line(Requester const &requester, Deadline deadline, std::stop_token const &stop);
+  void wait(Waiter &waiter, MutexLock &lock) PQLEASE_REQUIRES(mutex_);
+  void await_hand_over(Waiter const &waiter) const noexcept;
 
-  std::size_t const max_waiters_;
+  OverdueReport const report_overdue_;
 
-  // Guards the queue's own state. Forbidden under it: I/O, logging, callbacks, allocation.
+  // Guards the line and the waiters in it. Forbidden under it: I/O, logging, callbacks, allocation.
   mutable Mutex mutex_;
-  Holder holder_ PQLEASE_GUARDED_BY(mutex_){};
-  Waiter *first_ PQLEASE_GUARDED_BY(mutex_){nullptr};
-  Waiter *last_ PQLEASE_GUARDED_BY(mutex_){nullptr};
-  std::size_t waiting_ PQLEASE_GUARDED_BY(mutex_){0};
+  LeaseLine line_ PQLEASE_GUARDED_BY(mutex_);
 
-  // Written under mutex_, read without it.
+  // Copies of what line_ says, written under mutex_ and read without it.
   std::atomic<std::thread::id> holder_thread_{};
   std::atomic<bool> shut_down_{false};
 };

@@ -23,8 +23,29 @@ Manager::Manager(std::unique_ptr<ConninfoSource> source, Options options)
     : options_{validated(std::move(options))},
       log_{options_.logger},
       source_{std::move(source)},
-      queue_{options_.max_waiters},
+      queue_{{.max_waiters = options_.max_waiters, .hold_warning = options_.hold_warning},
+             [this](Overdue const &overdue) { warn_of_hold(overdue); }},
       opener_{options_, *source_, counters_, log_} {}
+
+Manager::~Manager() { delete successor_.load(std::memory_order_acquire); }
+
+std::shared_ptr<Manager> const &Manager::in_this_process(std::shared_ptr<Manager> const &manager) {
+  auto const *found = &manager;
+  while ((*found)->birth_.is_another()) found = &(*found)->successor();
+  return *found;
+}
+
+// Only what no thread of the parent can have left half done is looked at: constants and atomics.
+std::shared_ptr<Manager> const &Manager::successor() {
+  if (auto const *known = successor_.load(std::memory_order_acquire)) return *known;
+  auto fresh =
+      std::make_unique<std::shared_ptr<Manager> const>(std::make_shared<Manager>(source_->renewed(), options_));
+  (*fresh)->counters_.inherited_epoch = epoch();
+  if (queue_.is_shut_down()) (*fresh)->shut_down();
+  std::shared_ptr<Manager> const *expected = nullptr;
+  if (successor_.compare_exchange_strong(expected, fresh.get(), std::memory_order_acq_rel)) return *fresh.release();
+  return *expected;
+}
 
 Patience Manager::default_patience() const noexcept {
   auto const deadline =
@@ -54,7 +75,7 @@ void Manager::start_lease(Answer const &answer, Deadline deadline) {
     throw;
   }
   ++counters_.leases_granted;
-  if (answer.waited) ++counters_.leases_contended;
+  if (answer.contended) ++counters_.leases_contended;
 }
 
 void Manager::refuse(Answer const &answer, std::source_location where) {
@@ -102,13 +123,14 @@ bool Manager::confirmed_alive(Liveness look, Deadline deadline) {
 }
 
 void Manager::release(LeaseEnd const &end) {
+  if (birth_.is_another()) return;
   SessionCondition const found{.status = session_.status(),
                                .transaction_registered = session_.has_registered_transaction(),
                                .close_requested = end.close_requested};
   auto const plan = plan_release(found, end.exit);
   auto const settled = settle(plan.action);
   count(plan, settled);
-  hand_over();
+  tell_return(hand_over());
   report(end, found, plan.report, settled);
 }
 
@@ -159,6 +181,7 @@ void Manager::report(LeaseEnd const &end, SessionCondition const &found, Release
 }
 
 void Manager::roll_back() {
+  if (birth_.is_another()) throw pqxx::broken_connection{"the lease was taken by the parent process"};
   if (session_.has_registered_transaction()) {
     throw UsageError{
         fmt::format("{}: rollback() with a transaction object alive: abort or destroy that instead", name())};
@@ -184,12 +207,28 @@ void Manager::shut_down() noexcept {
   publish();
 }
 
-void Manager::hand_over() noexcept {
+Returned Manager::hand_over() noexcept {
   publish();
   last_used_ = Deadline::Clock::now();
-  if (!queue_.release()) return;
-  session_.discard();
-  publish();
+  auto const returned = queue_.release();
+  if (returned.shut_down) {
+    session_.discard();
+    publish();
+  }
+  return returned;
+}
+
+void Manager::warn_of_hold(Overdue const &overdue) const noexcept {
+  log_.write(Severity::warning, fmt::format("{}: a lease is held for long: {}", name(),
+                                            describe(overdue.holder, overdue.waiters, Deadline::Clock::now())));
+}
+
+void Manager::tell_return(Returned const &returned) const noexcept {
+  if (!returned.was_overdue) return;
+  auto const held =
+      std::chrono::duration_cast<std::chrono::milliseconds>(Deadline::Clock::now() - returned.holder.since);
+  log_.write(Severity::warning, fmt::format("{}: the lease taken at {} has come back after {} ms", name(),
+                                            describe(returned.holder.where), held.count()));
 }
 
 void Manager::publish() noexcept { published_.store(session_.status(), std::memory_order_release); }

@@ -4,6 +4,7 @@
 #include "detail/lease_queue.hpp"
 #include "detail/log.hpp"
 #include "detail/messages.hpp"
+#include "detail/process_generation.hpp"
 #include "detail/release_policy.hpp"
 #include "detail/session_opener.hpp"
 #include "session/conninfo_source.hpp"
@@ -41,6 +42,12 @@ class Manager {
 public:
   /// Throws: InvalidOption.
   Manager(std::unique_ptr<ConninfoSource> source, Options options);
+  Manager(Manager const &) = delete;
+  Manager &operator=(Manager const &) = delete;
+  ~Manager();
+
+  /// `manager`, or in a child process made by fork() the one that has taken its place there, with a session of its own.
+  [[nodiscard]] static std::shared_ptr<Manager> const &in_this_process(std::shared_ptr<Manager> const &manager);
 
   /// Takes the lease and makes the session ready. Throws: as ManagedConnection::lease().
   void acquire(std::source_location where, Patience patience, std::stop_token const &stop);
@@ -48,8 +55,8 @@ public:
   /// The same if nobody else holds the lease; else returns false at once.
   [[nodiscard]] bool try_acquire(std::source_location where);
 
-  /// By the holder: settles the session, hands the lease on, then reports.
-  /// Throws: UncommittedTransaction, on a normal exit only.
+  /// By the holder: settles the session, hands the lease on, then reports. Does nothing for a lease that a child
+  /// process has inherited. Throws: UncommittedTransaction, on a normal exit only.
   void release(LeaseEnd const &end);
 
   /// By the holder: ends what is in progress. Throws: as Lease::rollback().
@@ -66,7 +73,7 @@ public:
 
   [[nodiscard]] Status status() const noexcept;
   [[nodiscard]] bool is_open() const noexcept;
-  [[nodiscard]] std::uint64_t epoch() const noexcept { return counters_.sessions_opened.value(); }
+  [[nodiscard]] std::uint64_t epoch() const noexcept { return counters_.epoch(); }
   [[nodiscard]] Statistics statistics() const noexcept { return counters_.snapshot(); }
   [[nodiscard]] std::string name() const { return source_->masked(); }
 
@@ -74,6 +81,7 @@ public:
   [[nodiscard]] Patience default_patience() const noexcept;
 
 private:
+  [[nodiscard]] std::shared_ptr<Manager> const &successor();
   [[noreturn]] void refuse(Answer const &answer, std::source_location where);
   void start_lease(Answer const &answer, Deadline deadline);
   void make_ready(Deadline deadline);
@@ -81,8 +89,13 @@ private:
   [[nodiscard]] Settled settle(ReleaseAction action) noexcept;
   void count(ReleasePlan const &plan, Settled settled) noexcept;
   void report(LeaseEnd const &end, SessionCondition const &found, ReleaseReport report, Settled settled);
-  void hand_over() noexcept;
+  Returned hand_over() noexcept;
+  void warn_of_hold(Overdue const &overdue) const noexcept;
+  void tell_return(Returned const &returned) const noexcept;
   void publish() noexcept;
+
+  BirthProcess const birth_{};
+  std::atomic<std::shared_ptr<Manager> const *> successor_{nullptr};  // in a child process; made once, on first use
 
   Options const options_;
   Log const log_;

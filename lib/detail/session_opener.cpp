@@ -53,7 +53,7 @@ void SessionOpener::open(Session &session, Deadline deadline) {
   }
   ++counters_.sessions_opened;
   log_.write(Severity::info, fmt::format("{}: session opened: epoch {}, backend {}", source_.masked(),
-                                         counters_.sessions_opened.value(), session.backend_pid()));
+                                         counters_.epoch(), session.backend_pid()));
 }
 
 Conninfo SessionOpener::ask_for_conninfo() {

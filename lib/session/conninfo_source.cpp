@@ -8,6 +8,10 @@ namespace pqlease::detail {
 
 ConninfoSource::ConninfoSource(std::string fixed) : fixed_{std::move(fixed)}, masked_{Conninfo{fixed_}.masked()} {}
 
+std::unique_ptr<ConninfoSource> ConninfoSource::renewed() const {
+  return provider_ ? std::make_unique<ConninfoSource>(provider_) : std::make_unique<ConninfoSource>(fixed_);
+}
+
 Conninfo ConninfoSource::next() {
   if (!provider_) return Conninfo{fixed_};
   auto answer = provider_();

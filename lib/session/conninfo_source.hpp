@@ -4,6 +4,7 @@
 #include "session/conninfo.hpp"
 
 #include <functional>
+#include <memory>
 #include <string>
 
 namespace pqlease::detail {
@@ -18,6 +19,9 @@ public:
   /// Throws: InvalidConnectionString.
   explicit ConninfoSource(std::string fixed);
   explicit ConninfoSource(Provider provider) : provider_{std::move(provider)} {}
+
+  /// The same source, as if nobody had asked it yet.
+  [[nodiscard]] std::unique_ptr<ConninfoSource> renewed() const;
 
   /// The connection string for the next open.
   /// Throws: InvalidConnectionString, also for an empty answer of the provider; whatever the provider throws.

@@ -7,7 +7,6 @@
 
 #include <pqxx/nontransaction>
 
-#include <mutex>
 #include <vector>
 
 namespace pqlease::detail {
@@ -35,7 +34,7 @@ public:
   static void keep(std::unique_ptr<pqxx::connection> connection) noexcept {
     try {
       auto &quarantine = instance();
-      std::scoped_lock const lock{quarantine.mutex_};
+      MutexLock const lock{process_wide_mutex()};
       quarantine.kept_.push_back(std::move(connection));
     } catch (...) {
       // Out of memory: a lost object of a few hundred bytes is better than a transaction that refers to nothing.
@@ -49,8 +48,7 @@ private:
     return *quarantine;
   }
 
-  std::mutex mutex_;  // guards kept_; nothing else is done under it
-  std::vector<std::unique_ptr<pqxx::connection>> kept_;
+  std::vector<std::unique_ptr<pqxx::connection>> kept_;  // guarded by process_wide_mutex()
 };
 
 }  // namespace
@@ -64,6 +62,7 @@ void Session::open(Conninfo const &conninfo, Deadline deadline) {
   raw_ = raw;
   backend_pid_ = PQbackendPID(raw);
   socket_ = PQsocket(raw);
+  guard_.watch(socket_);
 }
 
 bool Session::owns_handle() const noexcept {
@@ -113,8 +112,17 @@ bool Session::drain(Deadline deadline) noexcept {
   return status() == Status::idle || roll_back(deadline);
 }
 
+/// libpq's memory may be in any state here, if another thread was at work on it during the fork; it is left alone.
+bool Session::forget_inherited() noexcept {
+  if (!guard_.is_inherited()) return false;
+  static_cast<void>(connection_.release());
+  raw_ = nullptr;
+  return true;
+}
+
 void Session::close() noexcept {
-  if (!connection_) return;
+  if (!connection_ || forget_inherited()) return;
+  guard_.forget();
   // An idle session says goodbye; PQfinish on any other could wait for a peer that does not read.
   if (owns_handle() && status() != Status::idle) cut_socket(socket_);
   try {
@@ -126,7 +134,8 @@ void Session::close() noexcept {
 }
 
 void Session::quarantine() noexcept {
-  if (!connection_) return;
+  if (!connection_ || forget_inherited()) return;
+  guard_.forget();
   if (owns_handle()) cut_socket(socket_);
   try {
     connection_->close();

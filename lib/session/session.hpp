@@ -2,6 +2,7 @@
 
 #include "detail/deadline.hpp"
 #include "session/conninfo.hpp"
+#include "session/fork_guard.hpp"
 #include <pqlease/status.hpp>
 
 #include <libpq-fe.h>
@@ -21,7 +22,8 @@ enum class Liveness {
   lost,    ///< the peer is gone
 };
 
-/// At most one PostgreSQL session: a `pqxx::connection` and the libpq handle under it.
+/// At most one PostgreSQL session: a `pqxx::connection` and the libpq handle under it. In a child process made by
+/// fork() it is the parent's, and there is none here: closing it then only forgets it.
 ///
 /// Thread safety: none; only the holder of the lease may touch it.
 class Session {
@@ -69,11 +71,13 @@ public:
 
 private:
   [[nodiscard]] bool owns_handle() const noexcept;
+  [[nodiscard]] bool forget_inherited() noexcept;
 
   std::unique_ptr<pqxx::connection> connection_;
   PGconn *raw_{nullptr};  // owned by connection_; dead as soon as its user closes or replaces that: see owns_handle()
   int backend_pid_{0};
   int socket_{-1};
+  ForkGuard guard_;
 };
 
 }  // namespace pqlease::detail

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <latch>
 #include <optional>
 #include <thread>
@@ -30,19 +31,20 @@ void wait_until_waiting(LeaseQueue const &queue, std::size_t count) {
 TEST_SUITE_BEGIN("lease queue");
 
 TEST_CASE("a free lease is granted at once") {
-  LeaseQueue queue{0};
+  LeaseQueue queue{{}};
   CHECK(queue.holder_thread() == std::thread::id{});
   auto const answer = take(queue, Deadline::at({}));
   CHECK(answer.grant == Grant::granted);
-  CHECK_FALSE(answer.waited);
+  CHECK_FALSE(answer.contended);
+  CHECK(answer.waited == 0ns);
   CHECK(queue.holder_thread() == std::this_thread::get_id());
   CHECK(queue.holder().where.line() == here.line());
-  CHECK_FALSE(queue.release());
+  CHECK_FALSE(queue.release().shut_down);
   CHECK(queue.holder_thread() == std::thread::id{});
 }
 
 TEST_CASE("the thread that holds the lease is refused a second one, and learns where the first was taken") {
-  LeaseQueue queue{0};
+  LeaseQueue queue{{}};
   REQUIRE(take(queue).grant == Grant::granted);
   auto const answer = take(queue);
   CHECK(answer.grant == Grant::recursive);
@@ -50,7 +52,7 @@ TEST_CASE("the thread that holds the lease is refused a second one, and learns w
 }
 
 TEST_CASE("leases are granted in order of arrival") {
-  LeaseQueue queue{0};
+  LeaseQueue queue{{}};
   REQUIRE(take(queue).grant == Grant::granted);
   std::vector<int> order;  // guarded by the lease itself
   std::vector<std::jthread> threads;
@@ -58,19 +60,20 @@ TEST_CASE("leases are granted in order of arrival") {
     threads.emplace_back([&, i] {
       auto const answer = take(queue);
       CHECK(answer.grant == Grant::granted);
-      CHECK(answer.waited);
+      CHECK(answer.contended);
+      CHECK(answer.waited > 0ns);
       order.push_back(i);
-      CHECK_FALSE(queue.release());
+      CHECK_FALSE(queue.release().shut_down);
     });
     wait_until_waiting(queue, static_cast<std::size_t>(i) + 1);
   }
-  CHECK_FALSE(queue.release());
+  CHECK_FALSE(queue.release().shut_down);
   threads.clear();
   CHECK(order == std::vector<int>{0, 1, 2, 3, 4, 5, 6, 7});
 }
 
 TEST_CASE("a waiter gives up at its deadline and learns who holds the lease") {
-  LeaseQueue queue{0};
+  LeaseQueue queue{{}};
   REQUIRE(take(queue).grant == Grant::granted);
   auto const holder = std::this_thread::get_id();
   std::jthread{[&] {
@@ -85,23 +88,23 @@ TEST_CASE("a waiter gives up at its deadline and learns who holds the lease") {
 }
 
 TEST_CASE("a cancelled waiter leaves the line, and the next one is not forgotten") {
-  LeaseQueue queue{0};
+  LeaseQueue queue{{}};
   REQUIRE(take(queue).grant == Grant::granted);
   std::stop_source stop;
   std::jthread first{[&] { CHECK(take(queue, Deadline::never(), stop.get_token()).grant == Grant::cancelled); }};
   wait_until_waiting(queue, 1);
   std::jthread second{[&] {
     CHECK(take(queue).grant == Grant::granted);
-    CHECK_FALSE(queue.release());
+    CHECK_FALSE(queue.release().shut_down);
   }};
   wait_until_waiting(queue, 2);
   stop.request_stop();
   first.join();
-  CHECK_FALSE(queue.release());
+  CHECK_FALSE(queue.release().shut_down);
 }
 
 TEST_CASE("a stop requested beforehand refuses even a free lease") {
-  LeaseQueue queue{0};
+  LeaseQueue queue{{}};
   std::stop_source stop;
   stop.request_stop();
   CHECK(take(queue, Deadline::never(), stop.get_token()).grant == Grant::cancelled);
@@ -109,38 +112,38 @@ TEST_CASE("a stop requested beforehand refuses even a free lease") {
 }
 
 TEST_CASE("one waiter more than may wait is refused at once") {
-  LeaseQueue queue{1};
+  LeaseQueue queue{{.max_waiters = 1}};
   REQUIRE(take(queue).grant == Grant::granted);
   std::jthread waiter{[&] {
     CHECK(take(queue).grant == Grant::granted);
-    CHECK_FALSE(queue.release());
+    CHECK_FALSE(queue.release().shut_down);
   }};
   wait_until_waiting(queue, 1);
   std::jthread{[&] { CHECK(take(queue).grant == Grant::crowded); }}.join();
-  CHECK_FALSE(queue.release());
+  CHECK_FALSE(queue.release().shut_down);
 }
 
 TEST_CASE("shutting down refuses waiters and later requests, and names exactly one who may clear up") {
-  LeaseQueue queue{0};
+  LeaseQueue queue{{}};
   REQUIRE(take(queue).grant == Grant::granted);
   std::jthread waiter{[&] { CHECK(take(queue).grant == Grant::shut_down); }};
   wait_until_waiting(queue, 1);
   CHECK_FALSE(queue.shut_down());  // the holder will clear up
   waiter.join();
   CHECK(take(queue).grant == Grant::shut_down);
-  CHECK(queue.release());
+  CHECK(queue.release().shut_down);
   CHECK_FALSE(queue.shut_down());
 }
 
 TEST_CASE("shutting down a free queue lets the caller clear up, once") {
-  LeaseQueue queue{0};
+  LeaseQueue queue{{}};
   CHECK(queue.shut_down());
   CHECK_FALSE(queue.shut_down());
   CHECK(queue.is_shut_down());
 }
 
 TEST_CASE("a thread that adopts the lease is the holder") {
-  LeaseQueue queue{0};
+  LeaseQueue queue{{}};
   REQUIRE(take(queue).grant == Grant::granted);
   std::jthread{[&] {
     queue.adopt();
@@ -150,8 +153,62 @@ TEST_CASE("a thread that adopts the lease is the holder") {
   CHECK(take(queue, Deadline::at({})).grant == Grant::taken);
 }
 
+TEST_CASE("a lease that lasts too long is reported once, by a waiter, with no lock held") {
+  std::vector<pqlease::detail::Overdue> reports;
+  LeaseQueue *asked = nullptr;
+  LeaseQueue queue{{.hold_warning = 1ms}, [&](pqlease::detail::Overdue const &overdue) {
+                     CHECK(asked->waiters() == 1);  // takes the lock
+                     reports.push_back(overdue);
+                   }};
+  asked = &queue;
+  REQUIRE(take(queue).grant == Grant::granted);
+  std::jthread{[&] { CHECK(take(queue, Deadline::after(20ms)).grant == Grant::taken); }}.join();
+  std::jthread{[&] { CHECK(take(queue, Deadline::after(5ms)).grant == Grant::taken); }}.join();
+  REQUIRE(reports.size() == 1);
+  CHECK(reports.front().holder.thread == std::this_thread::get_id());
+  CHECK(reports.front().holder.where.line() == here.line());
+  CHECK(reports.front().waiters == 1);
+  CHECK(queue.release().was_overdue);
+}
+
+TEST_CASE("trap: a wall clock in timed waits; a deadline is a point on the steady clock") {
+  static_assert(Deadline::Clock::is_steady);
+  LeaseQueue queue{{}};
+  REQUIRE(take(queue).grant == Grant::granted);
+  std::jthread{[&] {
+    auto const before = std::chrono::steady_clock::now();
+    CHECK(take(queue, Deadline::after(20ms)).grant == Grant::taken);
+    CHECK(std::chrono::steady_clock::now() - before >= 20ms);
+  }}.join();
+}
+
+TEST_CASE("threads that take the lease over and over get about equal shares") {
+  constexpr int threads_count = 8;
+  constexpr int total = 40'000;
+  LeaseQueue queue{{}};
+  std::vector<int> shares(threads_count);
+  int granted = 0;  // guarded by the lease
+  std::latch all{threads_count};
+  {
+    std::vector<std::jthread> threads;
+    for (auto &share : shares) {
+      threads.emplace_back([&] {
+        all.arrive_and_wait();
+        for (bool enough = false; !enough;) {
+          REQUIRE(take(queue).grant == Grant::granted);
+          enough = ++granted > total;
+          ++share;
+          static_cast<void>(queue.release());
+        }
+      });
+    }
+  }
+  // At least every second lease goes by order of arrival, so that nobody's share is far below the mean.
+  CHECK(*std::ranges::min_element(shares) > total / threads_count / 2);
+}
+
 TEST_CASE("many threads that time out, are cancelled, and take the lease never hold it together or lose it") {
-  LeaseQueue queue{0};
+  LeaseQueue queue{{}};
   int inside = 0;  // guarded by the lease
   int granted = 0;
   {
@@ -167,7 +224,7 @@ TEST_CASE("many threads that time out, are cancelled, and take the lease never h
           CHECK(++inside == 1);
           ++granted;
           --inside;
-          CHECK_FALSE(queue.release());
+          CHECK_FALSE(queue.release().shut_down);
         }
       });
     }

@@ -1,0 +1,104 @@
+#include "detail/lease_line.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace pqlease::detail {
+
+std::optional<Grant> LeaseLine::refusal(std::thread::id thread) const noexcept {
+  if (shut_down_) return Grant::shut_down;
+  if (holder_.thread == thread) return Grant::recursive;
+  return std::nullopt;
+}
+
+bool LeaseLine::take(Requester const &requester, TimePoint now) noexcept {
+  if (!is_free()) return false;
+  if (first_ != nullptr) {
+    if (barged_ >= max_barging) return false;
+    ++barged_;
+  }
+  grant_to(requester, now);
+  return true;
+}
+
+bool LeaseLine::join(Place &place) noexcept {
+  if (limits_.max_waiters != 0 && waiting_ >= limits_.max_waiters) return false;
+  place.previous = last_;
+  (last_ == nullptr ? first_ : last_->next) = &place;
+  last_ = &place;
+  ++waiting_;
+  return true;
+}
+
+Verdict LeaseLine::consider(Place &place, TimePoint now) noexcept {
+  if (claim(place, now)) return {.grant = Grant::granted};
+  if (!shut_down_ && !place.cancelled && now < place.deadline) return {};
+  auto const reason = shut_down_ ? Grant::shut_down : place.cancelled ? Grant::cancelled : Grant::taken;
+  return {.grant = reason, .wake = leave(place)};
+}
+
+LeaseLine::TimePoint LeaseLine::consider_at(Place const &place) const noexcept {
+  return std::min(place.deadline, overdue_at());
+}
+
+/// Whether the lease is this place's: granted already, or free and this place is the first.
+bool LeaseLine::claim(Place &place, TimePoint now) noexcept {
+  if (place.granted) return true;
+  if (shut_down_ || !is_free() || &place != first_) return false;
+  unlink(place);
+  place.granted = true;
+  barged_ = 0;
+  grant_to(place.requester, now);
+  return true;
+}
+
+/// Returns who must look again instead of the one who leaves.
+Place *LeaseLine::leave(Place &place) noexcept {
+  bool const was_first = &place == first_;
+  unlink(place);
+  // It may have been told that the lease is free: the next one in line has to know.
+  if (!was_first || !is_free() || first_ == nullptr) return nullptr;
+  ++first_->calls;
+  return first_;
+}
+
+Returned LeaseLine::release(TimePoint now) noexcept {
+  Returned returned{.holder = std::exchange(holder_, Holder{}),
+                    .was_overdue = std::exchange(told_overdue_, false),
+                    .shut_down = shut_down_,
+                    .wake = nullptr};
+  if (shut_down_ || first_ == nullptr) return returned;
+  returned.wake = first_;
+  if (barged_ >= max_barging) {
+    static_cast<void>(claim(*first_, now));
+  } else {
+    ++first_->calls;
+  }
+  return returned;
+}
+
+bool LeaseLine::shut_down() noexcept { return !std::exchange(shut_down_, true) && is_free(); }
+
+/// When the holder will have had the lease for too long; the far future when nobody has to be told.
+LeaseLine::TimePoint LeaseLine::overdue_at() const noexcept {
+  bool const nothing_to_tell = limits_.hold_warning.count() == 0 || is_free() || told_overdue_;
+  return nothing_to_tell ? TimePoint::max() : holder_.since + limits_.hold_warning;
+}
+
+std::optional<Overdue> LeaseLine::overdue(TimePoint now) noexcept {
+  if (now < overdue_at()) return std::nullopt;
+  told_overdue_ = true;
+  return Overdue{.holder = holder_, .waiters = waiting_};
+}
+
+void LeaseLine::grant_to(Requester const &requester, TimePoint now) noexcept {
+  holder_ = {.thread = requester.thread, .where = requester.where, .since = now};
+}
+
+void LeaseLine::unlink(Place &place) noexcept {
+  (place.previous == nullptr ? first_ : place.previous->next) = place.next;
+  (place.next == nullptr ? last_ : place.next->previous) = place.previous;
+  --waiting_;
+}
+
+}  // namespace pqlease::detail

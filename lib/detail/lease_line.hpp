@@ -1,0 +1,142 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <source_location>
+#include <thread>
+
+namespace pqlease::detail {
+
+/// Who asks for the lease, and where.
+struct Requester {
+  std::thread::id thread;
+  std::source_location where;
+};
+
+/// Who uses the session.
+struct Holder {
+  std::thread::id thread;  ///< the default id when nobody does
+  std::source_location where;
+  std::chrono::steady_clock::time_point since;
+};
+
+/// How a request for the lease ended.
+enum class Grant {
+  granted,    ///< the caller is the holder now
+  taken,      ///< somebody else holds it, and the deadline has passed
+  cancelled,  ///< the stop token was triggered
+  crowded,    ///< as many threads wait as may
+  recursive,  ///< the caller holds it already
+  shut_down,  ///< the queue is closed for good
+};
+
+/// A place in the line. It belongs to the one who waits, and leaves the line before it is gone.
+struct Place {
+  Requester requester;
+  std::chrono::steady_clock::time_point deadline{std::chrono::steady_clock::time_point::max()};
+  bool cancelled{false};  ///< set by whoever cancels the wait
+  bool granted{false};
+  unsigned calls{0};  ///< how often it was told that the lease is free
+  Place *previous{nullptr};
+  Place *next{nullptr};
+};
+
+/// What the line is told when it is made.
+struct LineLimits {
+  std::size_t max_waiters{0};                 ///< 0: no bound
+  std::chrono::milliseconds hold_warning{0};  ///< 0: off
+};
+
+/// A lease that has lasted for too long.
+struct Overdue {
+  Holder holder;
+  std::size_t waiters{0};
+};
+
+/// A lease that came back, and what is to be done next.
+struct Returned {
+  Holder holder;
+  bool was_overdue{false};  ///< overdue() has told of it
+  bool shut_down{false};    ///< the caller alone may use what the lease was for
+  Place *wake{nullptr};     ///< who must look again, by consider()
+};
+
+/// What becomes of a place: an answer, or nothing yet.
+struct Verdict {
+  std::optional<Grant> grant;
+  Place *wake{nullptr};  ///< who must look again instead, by consider()
+};
+
+/// Who may use the session next: in order of arrival, with bounded barging. It decides and remembers, and does nothing
+/// else: no mutex, no clock, no thread.
+///
+/// A lease that comes back while others wait is first left free, and the first in line is told. Whoever runs at that
+/// moment, mostly the thread that gave it back, may take it until the first in line is there (barging), so that the
+/// session is at work while a thread wakes up. One such lease is all that can pass the first in line: after it, the
+/// lease goes to the first in line directly. So nobody starves, and at least every second lease goes by order of
+/// arrival.
+///
+/// Thread safety: none.
+class LeaseLine {
+public:
+  using TimePoint = std::chrono::steady_clock::time_point;
+
+  /// How many leases may pass the first in line. With two or more, most leases would go to those who did not wait.
+  static constexpr unsigned max_barging = 1;
+
+  explicit LeaseLine(LineLimits limits) noexcept : limits_{limits} {}
+
+  /// Why this thread cannot even wait: recursive or shut_down.
+  [[nodiscard]] std::optional<Grant> refusal(std::thread::id thread) const noexcept;
+
+  /// Takes the lease if it is free for whoever comes.
+  [[nodiscard]] bool take(Requester const &requester, TimePoint now) noexcept;
+
+  /// Lines up. Returns false when as many wait as may.
+  [[nodiscard]] bool join(Place &place) noexcept;
+
+  /// Grants or refuses the lease to a place in line, if it is time to; the place has then left the line. A grant counts
+  /// even when the time ran out meanwhile, lest the lease get lost.
+  [[nodiscard]] Verdict consider(Place &place, TimePoint now) noexcept;
+
+  /// When the place must be considered again though nobody woke it.
+  [[nodiscard]] TimePoint consider_at(Place const &place) const noexcept;
+
+  /// By the holder.
+  [[nodiscard]] Returned release(TimePoint now) noexcept;
+
+  /// By the holder: the lease is another thread's now.
+  void adopt(std::thread::id thread) noexcept { holder_.thread = thread; }
+
+  /// From now on every request is refused. Returns true when nobody held the lease, and only once: then the caller
+  /// alone may use what the lease was for. Those in line must be considered again.
+  [[nodiscard]] bool shut_down() noexcept;
+
+  /// The holder, if it has had the lease for too long and nobody was told yet. Once for every lease.
+  [[nodiscard]] std::optional<Overdue> overdue(TimePoint now) noexcept;
+
+  [[nodiscard]] bool is_shut_down() const noexcept { return shut_down_; }
+  [[nodiscard]] bool is_free() const noexcept { return holder_.thread == std::thread::id{}; }
+  [[nodiscard]] Holder const &holder() const noexcept { return holder_; }
+  [[nodiscard]] std::size_t waiters() const noexcept { return waiting_; }
+  [[nodiscard]] Place *first() const noexcept { return first_; }
+
+private:
+  [[nodiscard]] bool claim(Place &place, TimePoint now) noexcept;
+  [[nodiscard]] Place *leave(Place &place) noexcept;
+  [[nodiscard]] TimePoint overdue_at() const noexcept;
+  void grant_to(Requester const &requester, TimePoint now) noexcept;
+  void unlink(Place &place) noexcept;
+
+  LineLimits const limits_;
+  Holder holder_{};
+  bool told_overdue_{false};
+  bool shut_down_{false};
+  Place *first_{nullptr};
+  Place *last_{nullptr};
+  std::size_t waiting_{0};
+  unsigned barged_{0};  // leases that have passed the first in line
+};
+
+}  // namespace pqlease::detail

@@ -1,0 +1,215 @@
+// Real forks: what a child process may do to its parent's session, and the other way round. In a child nothing of
+// doctest may be used; it answers by its exit status.
+
+#include "fixture.hpp"
+#include "support/subprocess.hpp"
+
+#include <doctest/doctest.h>
+
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+using namespace std::chrono_literals;
+using pqlease::Lease;
+using pqlease::ManagedConnection;
+using pqlease::Status;
+using pqlease::testing::backend_of;
+using pqlease::testing::Fixture;
+
+namespace {
+
+/// Runs `body` in a child process that ends without running destructors; returns what `body` returned.
+template <class F> bool succeeds_in_child(F body) {
+  auto const child = ::fork();
+  if (child < 0) throw std::system_error{errno, std::generic_category(), "fork"};
+  if (child == 0) {
+    ::alarm(30);  // ends a child that hangs
+    bool good = false;
+    try {
+      good = body();
+    } catch (...) {
+      good = false;
+    }
+    ::_exit(good ? 0 : 1);
+  }
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {}
+  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+int ask_for_backend(ManagedConnection &manager) {
+  auto lease = manager.lease_for(20s);
+  return backend_of(lease);
+}
+
+ino_t inode_of(int descriptor) {
+  struct stat found{};
+  return ::fstat(descriptor, &found) == 0 ? found.st_ino : 0;
+}
+
+bool has_inode_open(ino_t inode) {
+  for (int descriptor = 0; descriptor < 1024; ++descriptor) {
+    if (inode_of(descriptor) == inode) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+TEST_SUITE_BEGIN("fork");
+
+TEST_CASE("trap: a child process uses a session of its own, and its parent's transaction goes on") {
+  Fixture fixture;
+  auto lease = fixture.manager.lease();
+  auto const backend = backend_of(lease);
+  auto const epoch = lease.epoch();
+  pqxx::work work{*lease};
+  fixture.insert(work);
+
+  CHECK(succeeds_in_child([&] {
+    auto const own = ask_for_backend(fixture.manager);
+    return own != backend && fixture.manager.epoch() > epoch && own == ask_for_backend(fixture.manager);
+  }));
+
+  fixture.insert(work);
+  work.commit();
+  lease.release();
+  CHECK(fixture.committed_rows() == 2);
+  CHECK(ask_for_backend(fixture.manager) == backend);
+  CHECK(fixture.manager.epoch() == epoch);
+}
+
+TEST_CASE("trap: destructors that run in a child neither say goodbye on the parent's socket nor roll it back") {
+  Fixture fixture;
+  std::optional<ManagedConnection> manager{std::in_place, fixture.server.conninfo()};
+  auto lease = manager->lease();
+  auto const backend = backend_of(lease);
+  {
+    std::optional<pqxx::work> work{std::in_place, *lease};
+    fixture.insert(*work);
+    CHECK(succeeds_in_child([&] {
+      work.reset();  // would send ROLLBACK
+      lease.release();
+      manager.reset();  // would send Terminate
+      return true;
+    }));
+    fixture.insert(*work);
+    work->commit();
+  }
+  CHECK(backend_of(lease) == backend);
+  CHECK(fixture.committed_rows() == 2);
+}
+
+TEST_CASE("a lease that a child inherits is as good as lost, and its release is silent") {
+  Fixture fixture;
+  auto lease = fixture.manager.lease();
+  fixture.begin_by_hand(*lease);
+  CHECK(succeeds_in_child([&] {
+    bool broken = false;
+    try {
+      pqxx::nontransaction{*lease}.exec("SELECT 1");
+    } catch (pqxx::broken_connection const &) {
+      broken = true;
+    }
+    lease.release();  // a leak, had it happened in the parent
+    return broken && ask_for_backend(fixture.manager) > 0;
+  }));
+  lease.rollback();
+  CHECK(lease.status() == Status::idle);
+}
+
+TEST_CASE("the child closes the inherited socket, and leaves alone what else has its number by now") {
+  Fixture fixture;
+  {
+    auto lease = fixture.manager.lease();
+    auto const inode = inode_of(lease->sock());
+    CHECK(succeeds_in_child([&] { return !has_inode_open(inode); }));
+    // The user closes the connection behind the manager's back; a file takes its number.
+    auto const number = lease->sock();
+    lease->close();
+    auto const *const file = std::tmpfile();
+    REQUIRE(file != nullptr);
+    REQUIRE(has_inode_open(inode_of(number)));
+    auto const taken_by = inode_of(number);
+    CHECK(succeeds_in_child([&] { return inode_of(number) == taken_by; }));
+  }
+}
+
+TEST_CASE(
+    "a child's getters say that it has no session, and do not block while a thread of the parent holds the lease") {
+  Fixture fixture;
+  std::atomic<bool> done{false};
+  std::atomic<bool> held{false};
+  std::jthread holder{[&] {
+    auto lease = fixture.manager.lease();
+    held = true;
+    held.notify_all();
+    done.wait(false);
+  }};
+  held.wait(false);
+  CHECK(succeeds_in_child([&] {
+    bool const closed = fixture.manager.status() == Status::closed && !fixture.manager.is_open();
+    return closed && fixture.manager.statistics().leases_granted == 0 && ask_for_backend(fixture.manager) > 0 &&
+           fixture.manager.status() == Status::idle;
+  }));
+  CHECK(fixture.manager.status() == Status::leased);
+  done = true;
+  done.notify_all();
+}
+
+TEST_CASE("forks in the midst of traffic: every child gets a session, the parent's threads notice nothing") {
+  Fixture fixture;
+  std::atomic<bool> done{false};
+  auto const backend = ask_for_backend(fixture.manager);
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < 4; ++i) {
+      threads.emplace_back([&] {
+        while (!done) {
+          auto lease = fixture.manager.lease();
+          CHECK(backend_of(lease) == backend);
+        }
+      });
+    }
+    for (int i = 0; i < 30; ++i) {
+      CHECK(succeeds_in_child([&] { return ask_for_backend(fixture.manager) != backend; }));
+    }
+    done = true;
+  }
+  CHECK(fixture.manager.epoch() == 1);
+}
+
+TEST_CASE("a child of a child has a session of its own too, and a shut-down manager stays shut down") {
+  Fixture fixture;
+  auto const backend = ask_for_backend(fixture.manager);
+  CHECK(succeeds_in_child([&] {
+    auto const childs = ask_for_backend(fixture.manager);
+    return succeeds_in_child([&] {
+             auto const grandchilds = ask_for_backend(fixture.manager);
+             return grandchilds != childs && grandchilds != backend;
+           }) &&
+           ask_for_backend(fixture.manager) == childs;
+  }));
+  CHECK(ask_for_backend(fixture.manager) == backend);
+  fixture.manager.shutdown();
+  CHECK(succeeds_in_child([&] {
+    try {
+      ask_for_backend(fixture.manager);
+    } catch (pqlease::ManagerClosed const &) {
+      return true;
+    }
+    return false;
+  }));
+}
+
+TEST_SUITE_END();

@@ -1,0 +1,70 @@
+#include "fixture.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <string>
+#include <thread>
+#include <vector>
+
+using namespace std::chrono_literals;
+using pqlease::LeaseTimeout;
+using pqlease::testing::Fixture;
+using pqlease::testing::full_text;
+
+namespace {
+
+std::string line_of(std::source_location where) {
+  return std::string{where.file_name()} + ":" + std::to_string(where.line());
+}
+
+std::vector<std::string> lines_with(pqlease::testing::LogCapture const &log, std::string_view part) {
+  std::vector<std::string> found;
+  for (auto const &line : log.lines()) {
+    if (line.find(part) != std::string::npos) found.push_back(line);
+  }
+  return found;
+}
+
+}  // namespace
+
+TEST_SUITE_BEGIN("hold warning");
+
+TEST_CASE("a lease held for too long is reported once by those who wait, and so is its return") {
+  Fixture fixture{{.hold_warning = 5ms}};
+  auto lease = fixture.manager.lease();
+  for (int i = 0; i < 3; ++i) {
+    std::jthread{[&] {
+      try {
+        auto second = fixture.manager.lease_for(20ms);
+        FAIL("the lease was granted twice");
+      } catch (LeaseTimeout const &timeout) {
+        auto const text = full_text(timeout);
+        CHECK(text.find(line_of(lease.where())) != std::string::npos);
+        CHECK(text.find("has held it for") != std::string::npos);
+      }
+    }}.join();
+  }
+  auto const warnings = lines_with(fixture.log, "held for long");
+  REQUIRE(warnings.size() == 1);
+  CHECK(warnings.front().find(line_of(lease.where())) != std::string::npos);
+  CHECK(warnings.front().find("1 waiting") != std::string::npos);
+  CHECK(lines_with(fixture.log, "has come back").empty());
+  auto const where = lease.where();
+  lease.release();
+  auto const returns = lines_with(fixture.log, "has come back");
+  REQUIRE(returns.size() == 1);
+  CHECK(returns.front().find(line_of(where)) != std::string::npos);
+}
+
+TEST_CASE("nothing is reported of a lease that nobody waits for") {
+  Fixture fixture{{.hold_warning = 1ms}};
+  {
+    auto lease = fixture.manager.lease();
+    pqxx::nontransaction{*lease}.exec("SELECT pg_sleep(0.01)");
+  }
+  CHECK(lines_with(fixture.log, "held for long").empty());
+  CHECK(lines_with(fixture.log, "has come back").empty());
+}
+
+TEST_SUITE_END();

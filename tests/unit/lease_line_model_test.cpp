@@ -1,0 +1,269 @@
+// Random sequences of operations on a LeaseLine, with a clock and a scheduler that the test plays itself, checked
+// against a model that is too simple to be wrong.
+
+#include "detail/lease_line.hpp"
+#include "support/random_seed.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <array>
+#include <deque>
+#include <latch>
+#include <optional>
+#include <random>
+#include <thread>
+#include <vector>
+
+using namespace std::chrono_literals;
+using pqlease::detail::Grant;
+using pqlease::detail::LeaseLine;
+using pqlease::detail::Place;
+
+namespace {
+
+constexpr std::size_t actors = 7;
+constexpr std::size_t most_waiters = 4;
+
+std::vector<std::thread::id> distinct_thread_ids() {
+  std::latch all{actors};
+  std::vector<std::jthread> threads;
+  std::vector<std::thread::id> ids;
+  for (std::size_t i = 0; i < actors; ++i) threads.emplace_back([&] { all.arrive_and_wait(); });
+  for (auto const &thread : threads) ids.push_back(thread.get_id());
+  return ids;
+}
+
+/// A thread that waits: its place, and whether it was woken and has not run yet.
+struct Waiting {
+  Place place;
+  bool woken{false};
+};
+
+class World {
+public:
+  explicit World(std::uint64_t seed) : random_{seed}, ids_{distinct_thread_ids()} {}
+
+  void step() {
+    switch (pick(10)) {
+    case 0:
+    case 1:
+    case 2:
+      return ask(pick(actors));
+    case 3:
+    case 4:
+      return give_back();
+    case 5:
+    case 6:
+    case 7:
+      return let_one_run(pick(actors));
+    case 8:
+      return cancel(pick(actors));
+    default:
+      now_ += std::chrono::milliseconds{pick(30)};
+      return look_for_overdue();
+    }
+  }
+
+  void shut_down() {
+    bool const alone = line_.shut_down();
+    CHECK(alone == !holder_);
+    for (auto const i : std::deque<std::size_t>{queue_}) {
+      auto const verdict = line_.consider(waiting_[i]->place, now_);
+      bool const was_granted = holder_ == i;
+      CHECK(verdict.grant == (was_granted ? Grant::granted : Grant::shut_down));
+      leave(i);
+    }
+    if (holder_) CHECK(line_.release(now_).shut_down);
+    CHECK(line_.waiters() == 0);
+    for (auto const &id : ids_) CHECK(line_.refusal(id) == Grant::shut_down);
+  }
+
+  /// What must hold between any two operations.
+  void check() const {
+    CHECK(line_.is_free() == !holder_);
+    if (holder_) CHECK(line_.holder().thread == ids_[*holder_]);
+    CHECK(line_.waiters() == queue_.size());
+    CHECK(line_.waiters() <= most_waiters);
+    CHECK(line_.first() == (queue_.empty() ? nullptr : &waiting_[queue_.front()]->place));
+    CHECK(passed_ <= LeaseLine::max_barging);
+    // The hand-off never gets lost: a free lease that somebody waits for has been told to the first in line.
+    if (!holder_ && !queue_.empty()) CHECK(waiting_[queue_.front()]->woken);
+  }
+
+  [[nodiscard]] std::size_t granted() const noexcept { return granted_; }
+  [[nodiscard]] std::size_t barged() const noexcept { return barged_; }
+  [[nodiscard]] std::size_t timed_out() const noexcept { return timed_out_; }
+  [[nodiscard]] std::size_t overdue() const noexcept { return overdue_; }
+
+private:
+  std::size_t pick(std::size_t count) { return std::uniform_int_distribution<std::size_t>{0, count - 1}(random_); }
+
+  void ask(std::size_t i) {
+    if (waiting_[i]) return;  // it sleeps
+    auto const refusal = line_.refusal(ids_[i]);
+    CHECK(refusal == (holder_ == i ? std::optional{Grant::recursive} : std::nullopt));
+    if (refusal) return;
+    bool const may_take = !holder_ && (queue_.empty() || passed_ < LeaseLine::max_barging);
+    CHECK(line_.take({.thread = ids_[i], .where = {}}, now_) == may_take);
+    if (may_take) {
+      if (!queue_.empty()) {
+        ++passed_;
+        ++barged_;
+      }
+      return hold(i);
+    }
+    line_up(i);
+  }
+
+  void line_up(std::size_t i) {
+    auto const deadline = pick(2) == 0 ? LeaseLine::TimePoint::max() : now_ + std::chrono::milliseconds{pick(100)};
+    waiting_[i].emplace(Waiting{.place = {.requester = {.thread = ids_[i], .where = {}}, .deadline = deadline}});
+    bool const has_room = queue_.size() < most_waiters;
+    CHECK(line_.join(waiting_[i]->place) == has_room);
+    if (has_room) {
+      queue_.push_back(i);
+    } else {
+      waiting_[i].reset();
+    }
+  }
+
+  void give_back() {
+    if (!holder_ || waiting_[*holder_]) return;  // nobody, or not awake yet
+    auto const returned = line_.release(now_);
+    CHECK(returned.holder.thread == ids_[*holder_]);
+    CHECK(returned.holder.since == since_);
+    CHECK(returned.was_overdue == told_);
+    CHECK_FALSE(returned.shut_down);
+    holder_.reset();
+    told_ = false;
+    if (queue_.empty()) {
+      CHECK(returned.wake == nullptr);
+      return;
+    }
+    auto const next = queue_.front();
+    CHECK(returned.wake == &waiting_[next]->place);
+    waiting_[next]->woken = true;
+    if (passed_ < LeaseLine::max_barging) return;
+    queue_.pop_front();
+    passed_ = 0;
+    hold(next);
+  }
+
+  /// A thread runs when it was woken, or when its time has come.
+  void let_one_run(std::size_t i) {
+    if (!waiting_[i]) return;
+    auto &self = *waiting_[i];
+    if (!self.woken && now_ < line_.consider_at(self.place)) return;
+    auto const verdict = line_.consider(self.place, now_);
+    self.woken = false;
+    if (holder_ == i) {
+      CHECK(verdict.grant == Grant::granted);
+      return waiting_[i].reset();
+    }
+    bool const first = queue_.front() == i;
+    if (!holder_ && first) {
+      CHECK(verdict.grant == Grant::granted);
+      queue_.pop_front();
+      passed_ = 0;
+      hold(i);
+      return waiting_[i].reset();
+    }
+    if (!self.place.cancelled && now_ < self.place.deadline) {
+      CHECK_FALSE(verdict.grant);
+      return;
+    }
+    CHECK(verdict.grant == (self.place.cancelled ? Grant::cancelled : Grant::taken));
+    if (verdict.grant == Grant::taken) ++timed_out_;
+    leave(i);
+    wake(verdict.wake);
+  }
+
+  void cancel(std::size_t i) {
+    if (!waiting_[i] || pick(4) != 0) return;
+    waiting_[i]->place.cancelled = true;
+    waiting_[i]->woken = true;
+  }
+
+  void look_for_overdue() {
+    bool const due = holder_ && !told_ && now_ >= since_ + hold_warning;
+    auto const overdue = line_.overdue(now_);
+    CHECK(overdue.has_value() == due);
+    if (!due) return;
+    CHECK(overdue->holder.thread == ids_[*holder_]);
+    told_ = true;
+    ++overdue_;
+  }
+
+  void hold(std::size_t i) {
+    CHECK_FALSE(holder_);
+    holder_ = i;
+    since_ = now_;
+    ++granted_;
+  }
+
+  void leave(std::size_t i) {
+    std::erase(queue_, i);
+    waiting_[i].reset();
+  }
+
+  void wake(Place const *place) {
+    if (place == nullptr) return;
+    for (auto &waiting : waiting_) {
+      if (waiting && &waiting->place == place) waiting->woken = true;
+    }
+  }
+
+  static constexpr std::chrono::milliseconds hold_warning{40};
+
+  std::mt19937_64 random_;
+  std::vector<std::thread::id> ids_;
+  LeaseLine line_{{.max_waiters = most_waiters, .hold_warning = hold_warning}};
+  LeaseLine::TimePoint now_{1h};
+
+  // The model.
+  std::optional<std::size_t> holder_{};
+  LeaseLine::TimePoint since_{};
+  bool told_{false};
+  std::deque<std::size_t> queue_{};
+  std::array<std::optional<Waiting>, actors> waiting_{};
+  std::size_t passed_{0};
+
+  std::size_t granted_{0};
+  std::size_t barged_{0};
+  std::size_t timed_out_{0};
+  std::size_t overdue_{0};
+};
+
+}  // namespace
+
+TEST_SUITE_BEGIN("lease line");
+
+TEST_CASE("random sequences of operations agree with a model") {
+  auto const seed = pqlease::testing::announce_seed("lease line against its model");
+  CAPTURE(seed);
+  std::size_t granted = 0;
+  std::size_t barged = 0;
+  std::size_t timed_out = 0;
+  std::size_t overdue = 0;
+  for (std::uint64_t run = 0; run < 200; ++run) {
+    CAPTURE(run);
+    World world{seed + run};
+    for (int i = 0; i < 500; ++i) {
+      world.step();
+      world.check();
+    }
+    granted += world.granted();
+    barged += world.barged();
+    timed_out += world.timed_out();
+    overdue += world.overdue();
+    world.shut_down();
+  }
+  // The sequences went where it matters.
+  CHECK(granted > 3'000);
+  CHECK(barged > 500);
+  CHECK(timed_out > 200);
+  CHECK(overdue > 200);
+}
+
+TEST_SUITE_END();

@@ -1,0 +1,163 @@
+#include "detail/lease_line.hpp"
+
+#include <doctest/doctest.h>
+
+#include <latch>
+#include <thread>
+#include <vector>
+
+using namespace std::chrono_literals;
+using pqlease::detail::Grant;
+using pqlease::detail::LeaseLine;
+using pqlease::detail::Place;
+using pqlease::detail::Requester;
+using TimePoint = LeaseLine::TimePoint;
+
+namespace {
+
+auto const here = std::source_location::current();
+TimePoint const start{1h};
+
+/// Threads that have never run, as far as a LeaseLine can tell: it only compares them.
+struct Threads {
+  std::vector<std::thread::id> ids;
+
+  explicit Threads(std::size_t count) {
+    std::latch all{static_cast<std::ptrdiff_t>(count)};
+    std::vector<std::jthread> threads;
+    for (std::size_t i = 0; i < count; ++i) threads.emplace_back([&] { all.arrive_and_wait(); });
+    for (auto const &thread : threads) ids.push_back(thread.get_id());
+  }
+
+  [[nodiscard]] Requester operator[](std::size_t i) const { return {.thread = ids[i], .where = here}; }
+};
+
+Place place_for(Requester const &requester, TimePoint deadline = TimePoint::max()) {
+  return {.requester = requester, .deadline = deadline};
+}
+
+}  // namespace
+
+TEST_SUITE_BEGIN("lease line");
+
+TEST_CASE("a lease that comes back is left to whoever runs, once, and then goes to the first in line") {
+  Threads const threads{3};
+  LeaseLine line{{}};
+  REQUIRE(line.take(threads[0], start));
+  auto first = place_for(threads[1]);
+  auto second = place_for(threads[2]);
+  REQUIRE(line.join(first));
+  REQUIRE(line.join(second));
+
+  CHECK(line.release(start).wake == &first);
+  CHECK(line.is_free());
+  CHECK(line.take(threads[0], start));  // barges
+  CHECK_FALSE(line.consider(first, start).grant);
+
+  CHECK(line.release(start).wake == &first);
+  CHECK(line.holder().thread == threads.ids[1]);
+  CHECK_FALSE(line.take(threads[0], start));
+  CHECK(line.consider(first, start).grant == Grant::granted);
+
+  CHECK(line.release(start).wake == &second);
+  CHECK(line.consider(second, start).grant == Grant::granted);
+  CHECK_FALSE(line.release(start).wake);
+}
+
+TEST_CASE("the first in line takes a free lease; the second does not") {
+  Threads const threads{3};
+  LeaseLine line{{}};
+  REQUIRE(line.take(threads[0], start));
+  auto first = place_for(threads[1]);
+  auto second = place_for(threads[2]);
+  REQUIRE(line.join(first));
+  REQUIRE(line.join(second));
+  REQUIRE(line.release(start).wake == &first);
+  CHECK_FALSE(line.consider(second, start).grant);
+  CHECK(line.consider(first, start).grant == Grant::granted);
+  CHECK(line.waiters() == 1);
+}
+
+TEST_CASE("trap: a waiter that times out or is cancelled does not swallow the hand-off to the next one") {
+  Threads const threads{3};
+  for (bool const cancelled : {false, true}) {
+    CAPTURE(cancelled);
+    LeaseLine line{{}};
+    REQUIRE(line.take(threads[0], start));
+    auto first = place_for(threads[1], start + 10ms);
+    auto second = place_for(threads[2]);
+    REQUIRE(line.join(first));
+    REQUIRE(line.join(second));
+    REQUIRE(line.release(start).wake == &first);  // told, but slow to wake up
+    REQUIRE(line.take(threads[0], start));
+    first.cancelled = cancelled;
+    auto const gone = line.consider(first, start + 10ms);
+    CHECK(gone.grant == (cancelled ? Grant::cancelled : Grant::taken));
+    CHECK(gone.wake == nullptr);  // the lease is not free
+    CHECK(line.release(start).wake == &second);
+    CHECK(line.consider(second, start + 10ms).grant == Grant::granted);
+  }
+}
+
+TEST_CASE("a waiter whose time ran out takes a free lease, and a grant counts after the time ran out") {
+  Threads const threads{2};
+  LeaseLine line{{}};
+  auto waiter = place_for(threads[1], start + 10ms);
+  REQUIRE(line.take(threads[0], start));
+  REQUIRE(line.join(waiter));
+  CHECK_FALSE(line.consider(waiter, start + 9ms).grant);
+  REQUIRE(line.release(start + 9ms).wake == &waiter);
+  REQUIRE(line.take(threads[0], start + 9ms));
+  REQUIRE(line.release(start + 9ms).wake == &waiter);
+  CHECK(line.consider(waiter, start + 11ms).grant == Grant::granted);
+}
+
+TEST_CASE("time is what the caller says: a deadline and an overdue lease on a clock that stands still") {
+  Threads const threads{2};
+  LeaseLine line{{.hold_warning = 100ms}};
+  REQUIRE(line.take(threads[0], start));
+  auto waiter = place_for(threads[1], start + 150ms);
+  REQUIRE(line.join(waiter));
+  CHECK(line.consider_at(waiter) == start + 100ms);
+  CHECK_FALSE(line.overdue(start + 99ms));
+
+  auto const overdue = line.overdue(start + 100ms);
+  REQUIRE(overdue);
+  CHECK(overdue->holder.thread == threads.ids[0]);
+  CHECK(overdue->holder.since == start);
+  CHECK(overdue->holder.where.line() == here.line());
+  CHECK(overdue->waiters == 1);
+  CHECK_FALSE(line.overdue(start + 140ms));  // once per lease
+  CHECK(line.consider_at(waiter) == start + 150ms);
+  CHECK_FALSE(line.consider(waiter, start + 149ms).grant);
+  CHECK(line.consider(waiter, start + 150ms).grant == Grant::taken);
+
+  CHECK(line.release(start + 200ms).was_overdue);
+  REQUIRE(line.take(threads[0], start + 200ms));
+  CHECK_FALSE(line.overdue(start + 299ms));
+  CHECK_FALSE(line.release(start + 299ms).was_overdue);
+}
+
+TEST_CASE("a lease that nobody is to be warned of is never overdue") {
+  Threads const threads{2};
+  LeaseLine line{{.hold_warning = 0ms}};
+  REQUIRE(line.take(threads[0], start));
+  auto const waiter = place_for(threads[1]);
+  CHECK(line.consider_at(waiter) == TimePoint::max());
+  CHECK_FALSE(line.overdue(start + 24h));
+}
+
+TEST_CASE("shutting down refuses those in line, and names one who may clear up") {
+  Threads const threads{2};
+  LeaseLine line{{}};
+  REQUIRE(line.take(threads[0], start));
+  auto waiter = place_for(threads[1]);
+  REQUIRE(line.join(waiter));
+  CHECK_FALSE(line.shut_down());
+  CHECK(line.refusal(threads.ids[1]) == Grant::shut_down);
+  CHECK(line.consider(waiter, start).grant == Grant::shut_down);
+  CHECK(line.release(start).shut_down);
+  CHECK_FALSE(line.shut_down());
+}
+
+TEST_SUITE_END();
