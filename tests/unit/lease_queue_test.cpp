@@ -2,7 +2,6 @@
 
 #include <doctest/doctest.h>
 
-#include <algorithm>
 #include <latch>
 #include <optional>
 #include <thread>
@@ -180,31 +179,6 @@ TEST_CASE("trap: a wall clock in timed waits; a deadline is a point on the stead
     CHECK(take(queue, Deadline::after(20ms)).grant == Grant::taken);
     CHECK(std::chrono::steady_clock::now() - before >= 20ms);
   }}.join();
-}
-
-TEST_CASE("threads that take the lease over and over get about equal shares") {
-  constexpr int threads_count = 8;
-  constexpr int total = 40'000;
-  LeaseQueue queue{{}};
-  std::vector<int> shares(threads_count);
-  int granted = 0;  // guarded by the lease
-  std::latch all{threads_count};
-  {
-    std::vector<std::jthread> threads;
-    for (auto &share : shares) {
-      threads.emplace_back([&] {
-        all.arrive_and_wait();
-        for (bool enough = false; !enough;) {
-          REQUIRE(take(queue).grant == Grant::granted);
-          enough = ++granted > total;
-          ++share;
-          static_cast<void>(queue.release());
-        }
-      });
-    }
-  }
-  // At least every second lease goes by order of arrival, so that nobody's share is far below the mean.
-  CHECK(*std::ranges::min_element(shares) > total / threads_count / 2);
 }
 
 TEST_CASE("many threads that time out, are cancelled, and take the lease never hold it together or lose it") {
