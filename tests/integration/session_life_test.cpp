@@ -174,7 +174,7 @@ TEST_CASE("a lease without waiting opens a session, and probes an idle one") {
   }
 }
 
-TEST_CASE("getters do not wait for a thread that is connecting") {
+TEST_CASE("trap: getters that block while someone connects") {
   pqlease::testing::BlackHole hole;
   pqlease::ManagedConnection manager{"host=127.0.0.1 sslmode=disable port=" + std::to_string(hole.port()),
                                      {.connect_timeout = 1s}};
