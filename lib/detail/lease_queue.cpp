@@ -87,9 +87,9 @@ void LeaseQueue::await_hand_over(Waiter const &waiter) const noexcept {
   for (int i = 0; i < yields_before_sleep && holder_thread() != waiter.requester.thread; ++i) std::this_thread::yield();
 }
 
-Returned LeaseQueue::release() noexcept {
+Returned LeaseQueue::release(Clock::time_point now) noexcept {
   MutexLock const lock{mutex_};
-  auto const returned = line_.release(Clock::now());
+  auto const returned = line_.release(now);
   publish();
   wake(returned.wake);
   return returned;

@@ -42,9 +42,9 @@ public:
   /// Blocking: until `deadline`, or until `stop` is triggered. Allocates nothing when the lease is free.
   [[nodiscard]] Answer acquire(std::source_location where, Deadline deadline, std::stop_token const &stop);
 
-  /// By the holder: the lease is the next one's. When the answer says that the queue was shut down meanwhile, the
-  /// caller stays the only one who may use the session.
-  Returned release() noexcept;
+  /// By the holder, at `now`: the lease is the next one's. When the answer says that the queue was shut down meanwhile,
+  /// the caller stays the only one who may use the session.
+  Returned release(Deadline::Clock::time_point now = Deadline::Clock::now()) noexcept;
 
   /// The calling thread becomes the holder.
   void adopt() noexcept;

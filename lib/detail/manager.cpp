@@ -69,8 +69,9 @@ bool Manager::try_acquire(std::source_location where) {
 
 void Manager::start_lease(Answer const &answer, Deadline deadline) {
   try {
-    make_ready(deadline);
+    make_ready(answer.holder.since, deadline);
   } catch (...) {
+    publish();
     hand_over();
     throw;
   }
@@ -98,10 +99,10 @@ void Manager::refuse(Answer const &answer, std::source_location where) {
   }
 }
 
-void Manager::make_ready(Deadline deadline) {
+void Manager::make_ready(Deadline::Clock::time_point now, Deadline deadline) {
   auto const look = session_.look();
   if (look != Liveness::closed) {
-    if (confirmed_alive(look, deadline)) return;
+    if (confirmed_alive(look, now, deadline)) return;
     ++counters_.sessions_replaced;
     log_.write(Severity::info, fmt::format("{}: session found dead before a lease; opening another", name()));
   }
@@ -110,10 +111,9 @@ void Manager::make_ready(Deadline deadline) {
   publish();
 }
 
-bool Manager::confirmed_alive(Liveness look, Deadline deadline) {
+bool Manager::confirmed_alive(Liveness look, Deadline::Clock::time_point now, Deadline deadline) {
   if (look == Liveness::lost) return false;
-  auto const idle_for = Deadline::Clock::now() - last_used_;
-  if (look == Liveness::alive && idle_for < options_.idle_probe_after) return true;
+  if (look == Liveness::alive && now - last_used_ < options_.idle_probe_after) return true;
   // A deadline that has passed says nothing about the session: it is kept for the next lease.
   if (deadline.passed()) {
     ++counters_.leases_timed_out;
@@ -130,20 +130,20 @@ void Manager::release(LeaseEnd const &end) {
   auto const plan = plan_release(found, end.exit);
   auto const settled = settle(plan.action);
   count(plan, settled);
+  publish(settled == Settled::handed_over ? found.status : session_.status());
   tell_return(hand_over());
   report(end, found, plan.report, settled);
 }
 
 Settled Manager::settle(ReleaseAction action) noexcept {
-  auto const deadline = Deadline::after(options_.release_timeout);
   switch (action) {
   case ReleaseAction::hand_over:
     return Settled::handed_over;
   case ReleaseAction::roll_back:
-    if (session_.roll_back(deadline)) return Settled::rolled_back;
+    if (session_.roll_back(Deadline::after(options_.release_timeout))) return Settled::rolled_back;
     break;
   case ReleaseAction::drain:
-    if (session_.drain(deadline)) return Settled::rolled_back;
+    if (session_.drain(Deadline::after(options_.release_timeout))) return Settled::rolled_back;
     break;
   case ReleaseAction::quarantine:
     session_.quarantine();
@@ -197,6 +197,7 @@ void Manager::close(std::source_location where) {
   if (answer.grant != Grant::granted) refuse(answer, where);
   bool const was_open = session_.status() != Status::closed;
   session_.discard();
+  publish();
   hand_over();
   if (was_open) log_.write(Severity::info, fmt::format("{}: session closed", name()));
 }
@@ -208,9 +209,8 @@ void Manager::shut_down() noexcept {
 }
 
 Returned Manager::hand_over() noexcept {
-  publish();
   last_used_ = Deadline::Clock::now();
-  auto const returned = queue_.release();
+  auto const returned = queue_.release(last_used_);
   if (returned.shut_down) {
     session_.discard();
     publish();
@@ -230,8 +230,6 @@ void Manager::tell_return(Returned const &returned) const noexcept {
   log_.write(Severity::warning, fmt::format("{}: the lease taken at {} has come back after {} ms", name(),
                                             describe(returned.holder.where), held.count()));
 }
-
-void Manager::publish() noexcept { published_.store(session_.status(), std::memory_order_release); }
 
 Status Manager::status() const noexcept {
   auto const holder = queue_.holder_thread();

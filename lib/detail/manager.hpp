@@ -84,15 +84,16 @@ private:
   [[nodiscard]] std::shared_ptr<Manager> const &successor();
   [[noreturn]] void refuse(Answer const &answer, std::source_location where);
   void start_lease(Answer const &answer, Deadline deadline);
-  void make_ready(Deadline deadline);
-  [[nodiscard]] bool confirmed_alive(Liveness look, Deadline deadline);
+  void make_ready(Deadline::Clock::time_point now, Deadline deadline);
+  [[nodiscard]] bool confirmed_alive(Liveness look, Deadline::Clock::time_point now, Deadline deadline);
   [[nodiscard]] Settled settle(ReleaseAction action) noexcept;
   void count(ReleasePlan const &plan, Settled settled) noexcept;
   void report(LeaseEnd const &end, SessionCondition const &found, ReleaseReport report, Settled settled);
   Returned hand_over() noexcept;
   void warn_of_hold(Overdue const &overdue) const noexcept;
   void tell_return(Returned const &returned) const noexcept;
-  void publish() noexcept;
+  void publish() noexcept { publish(session_.status()); }
+  void publish(Status status) noexcept { published_.store(status, std::memory_order_release); }
 
   BirthProcess const birth_{};
   std::atomic<std::shared_ptr<Manager> const *> successor_{nullptr};  // in a child process; made once, on first use
