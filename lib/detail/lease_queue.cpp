@@ -19,7 +19,7 @@ Answer LeaseQueue::acquire(std::source_location where, Deadline deadline, std::s
     if (auto const reason = reason_to_refuse(stop)) return refuse(*reason, false);
     if (holder_.thread == std::thread::id{}) {
       grant_to(std::this_thread::get_id(), where);
-      return {.grant = Grant::granted};
+      return granted();
     }
     if (deadline.passed()) return refuse(Grant::taken, false);
   }
@@ -27,6 +27,7 @@ Answer LeaseQueue::acquire(std::source_location where, Deadline deadline, std::s
 }
 
 Answer LeaseQueue::wait_in_line(std::source_location where, Deadline deadline, std::stop_token const &stop) {
+  auto const asked = std::chrono::steady_clock::now();
   Waiter self{.thread = std::this_thread::get_id(), .where = where};
   // Made before the lock is taken: it may run at once, in this thread, and takes the lock itself.
   std::stop_callback const on_stop{stop, [&] {
@@ -38,7 +39,7 @@ Answer LeaseQueue::wait_in_line(std::source_location where, Deadline deadline, s
   if (auto const reason = reason_to_refuse(stop)) return refuse(*reason, false);
   if (holder_.thread == std::thread::id{}) {
     grant_to(self.thread, where);
-    return {.grant = Grant::granted};
+    return granted();
   }
   if (max_waiters_ != 0 && waiting_ >= max_waiters_) return refuse(Grant::crowded, false);
 
@@ -51,7 +52,12 @@ Answer LeaseQueue::wait_in_line(std::source_location where, Deadline deadline, s
     }
   }
   // A grant counts even if the time ran out meanwhile: the lease is this thread's already, and must not get lost.
-  if (self.granted) return {.grant = Grant::granted, .waited = true};
+  if (self.granted) {
+    auto answer = granted();
+    answer.waited = true;
+    answer.waited_for = holder_.since - asked;
+    return answer;
+  }
   dequeue(self);
   if (self.cancelled) return refuse(Grant::cancelled, true);
   return refuse(is_shut_down() ? Grant::shut_down : Grant::taken, true);
@@ -100,6 +106,8 @@ std::optional<Grant> LeaseQueue::reason_to_refuse(std::stop_token const &stop) c
   if (stop.stop_requested()) return Grant::cancelled;
   return std::nullopt;
 }
+
+Answer LeaseQueue::granted() const { return {.grant = Grant::granted, .holder = holder_}; }
 
 Answer LeaseQueue::refuse(Grant reason, bool waited) const {
   return {.grant = reason, .waited = waited, .holder = holder_, .waiters = waiting_};

@@ -31,12 +31,13 @@ enum class Grant {
   shut_down,  ///< the queue is closed for good
 };
 
-/// The queue's answer; for a refusal, with the state that caused it.
+/// The queue's answer, with the state that goes with it; for a refusal, the one that caused it.
 struct Answer {
   Grant grant{Grant::granted};
   bool waited{false};
-  Holder holder{};
+  Holder holder{};  ///< for a grant, the caller
   std::size_t waiters{0};
+  std::chrono::steady_clock::duration waited_for{};  ///< until the grant; zero when it did not wait
 };
 
 /// Decides who may use the session next: strictly in order of arrival. Knows neither libpq nor logging.
@@ -80,6 +81,7 @@ private:
   struct Waiter;
 
   [[nodiscard]] std::optional<Grant> reason_to_refuse(std::stop_token const &stop) const PQLEASE_REQUIRES(mutex_);
+  [[nodiscard]] Answer granted() const PQLEASE_REQUIRES(mutex_);
   [[nodiscard]] Answer refuse(Grant reason, bool waited) const PQLEASE_REQUIRES(mutex_);
   void grant_to(std::thread::id thread, std::source_location where) PQLEASE_REQUIRES(mutex_);
   void enqueue(Waiter &waiter) PQLEASE_REQUIRES(mutex_);
