@@ -53,7 +53,8 @@ void Manager::start_lease(Answer const &answer, Deadline deadline) {
     hand_over();
     throw;
   }
-  ++counters_.leases_granted;
+  granted_at_ = answer.holder.since;
+  counters_.wait.record(answer.waited_for);
   if (answer.waited) ++counters_.leases_contended;
 }
 
@@ -67,6 +68,7 @@ void Manager::refuse(Answer const &answer, std::source_location where) {
     ++counters_.leases_cancelled;
     throw LeaseCancelled{fmt::format("{}: the wait for a lease at {} was cancelled", name(), describe(where))};
   case Grant::crowded:
+    ++counters_.leases_refused;
     throw TooManyWaiters{
         fmt::format("{}: too many wait for a lease, refused at {}: {}", name(), describe(where), holder)};
   case Grant::recursive:
@@ -187,6 +189,7 @@ void Manager::shut_down() noexcept {
 void Manager::hand_over() noexcept {
   publish();
   last_used_ = Deadline::Clock::now();
+  if (granted_at_) counters_.hold.record(last_used_ - *std::exchange(granted_at_, std::nullopt));
   if (!queue_.release()) return;
   session_.discard();
   publish();

@@ -15,6 +15,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <source_location>
 #include <stop_token>
 #include <string>
@@ -94,6 +95,7 @@ private:
   Session session_;
   SessionOpener opener_;
   Deadline::Clock::time_point last_used_{};
+  std::optional<Deadline::Clock::time_point> granted_at_;  // of a lease that counts, until it ends
 
   // What everybody else may know of session_, as of the last hand-over.
   std::atomic<Status> published_{Status::closed};

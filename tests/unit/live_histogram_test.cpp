@@ -1,3 +1,4 @@
+#include "detail/counters.hpp"
 #include "detail/live_histogram.hpp"
 
 #include <doctest/doctest.h>
@@ -11,6 +12,8 @@
 
 using namespace std::chrono_literals;
 using pqlease::Histogram;
+using pqlease::Statistics;
+using pqlease::detail::Counters;
 using pqlease::detail::LiveHistogram;
 using std::chrono::microseconds;
 using std::chrono::nanoseconds;
@@ -104,6 +107,32 @@ TEST_CASE("a snapshot never takes back what an earlier one said, whoever writes 
     }
   }
   CHECK(live.snapshot().count() == writers * rounds);
+}
+
+TEST_CASE("a part is never ahead of the whole, in a snapshot while leases come and go") {
+  constexpr int writers = 4;
+  constexpr int rounds = 5'000;
+  Counters counters;
+  std::mutex lease;
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < writers; ++i) {
+      threads.emplace_back([&] {
+        for (int round = 0; round < rounds; ++round) {
+          std::scoped_lock const lock{lease};
+          counters.wait.record(1us);
+          ++counters.leases_contended;
+          counters.hold.record(1us);
+        }
+      });
+    }
+    for (Statistics now; now.hold.count() < writers * rounds;) {
+      now = counters.snapshot();
+      REQUIRE(now.leases_granted == now.wait.count());
+      REQUIRE(now.leases_contended <= now.leases_granted);
+      REQUIRE(now.hold.count() <= now.leases_granted);
+    }
+  }
 }
 
 TEST_SUITE_END();

@@ -1,3 +1,4 @@
+#include "detail/counters.hpp"
 #include "detail/statistics_fields.hpp"
 #include <pqlease/pqlease.hpp>
 
@@ -10,6 +11,7 @@
 using namespace std::chrono_literals;
 using pqlease::Histogram;
 using pqlease::Statistics;
+using pqlease::detail::Counters;
 
 namespace {
 
@@ -60,6 +62,31 @@ TEST_CASE("every number has a name and a member of its own") {
     CHECK(++(numbered.*field.value) == 1);
   }
   CHECK(names.size() == pqlease::detail::counter_fields.size());
+}
+
+TEST_CASE("a snapshot has every number that was counted, in its place") {
+  Counters counters;
+  auto const count = [](pqlease::detail::Counter &counter, int times) {
+    for (int i = 0; i < times; ++i) ++counter;
+  };
+  counters.wait.record(0us);
+  count(counters.leases_contended, 2);
+  count(counters.leases_timed_out, 3);
+  count(counters.leases_cancelled, 4);
+  count(counters.sessions_opened, 5);
+  count(counters.failed_opens, 6);
+  count(counters.sessions_replaced, 7);
+  count(counters.leaks, 8);
+  count(counters.forced_rollbacks, 9);
+  count(counters.forced_closes, 10);
+  count(counters.quarantined, 11);
+  count(counters.leases_refused, 12);
+  count(counters.cancels_sent, 13);
+  count(counters.hold_warnings, 14);
+  for (int i = 0; i < 16; ++i) counters.hold.record(3125ns);
+  auto expected = example;
+  expected.wait.buckets[0] = 1;
+  CHECK(counters.snapshot() == expected);
 }
 
 TEST_CASE("statistics print in a few lines for people") {
