@@ -1,6 +1,8 @@
 #pragma once
 
+#include <pqlease/histogram.hpp>
 #include <pqlease/managed_connection.hpp>
+#include <pqlease/statistics.hpp>
 #include <pqlease/status.hpp>
 
 #include <spdlog/fmt/fmt.h>
@@ -19,6 +21,18 @@
 template <> struct PQLEASE_FORMATTER<pqlease::Status> : PQLEASE_FORMATTER<std::string_view> {
   template <class Context> auto format(pqlease::Status status, Context &context) const {
     return PQLEASE_FORMATTER<std::string_view>::format(pqlease::to_string(status), context);
+  }
+};
+
+template <> struct PQLEASE_FORMATTER<pqlease::Histogram> : PQLEASE_FORMATTER<std::string_view> {
+  template <class Context> auto format(pqlease::Histogram const &histogram, Context &context) const {
+    return PQLEASE_FORMATTER<std::string_view>::format(pqlease::to_string(histogram), context);
+  }
+};
+
+template <> struct PQLEASE_FORMATTER<pqlease::Statistics> : PQLEASE_FORMATTER<std::string_view> {
+  template <class Context> auto format(pqlease::Statistics const &statistics, Context &context) const {
+    return PQLEASE_FORMATTER<std::string_view>::format(pqlease::to_string(statistics), context);
   }
 };
 

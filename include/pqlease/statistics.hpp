@@ -1,11 +1,20 @@
 #pragma once
 
+#include <pqlease/export.hpp>
+#include <pqlease/histogram.hpp>
+
 #include <cstdint>
+#include <iosfwd>
+#include <string>
 
 namespace pqlease {
 
 /// What a manager has counted since it was made: a value, not a view. Every number only grows, so that two snapshots
 /// can be subtracted.
+///
+/// A snapshot is taken while other threads go on counting: what happens meanwhile may be in one number and not yet in
+/// another. What is counted as a part is never ahead of the whole, though: leases_contended and hold.count() are at
+/// most leases_granted, which is wait.count().
 struct Statistics {
   std::uint64_t leases_granted{};     ///< leases handed out
   std::uint64_t leases_contended{};   ///< of these, leases that had to wait for another one
@@ -18,6 +27,29 @@ struct Statistics {
   std::uint64_t forced_rollbacks{};   ///< ROLLBACKs sent by a release
   std::uint64_t forced_closes{};      ///< sessions closed by a release that could not hand them over
   std::uint64_t quarantined{};        ///< connections set aside because a transaction object still refers to them
+  std::uint64_t leases_refused{};     ///< requests that ended with TooManyWaiters
+  std::uint64_t cancels_sent{};       ///< cancel requests of a Canceller that the server took
+  std::uint64_t hold_warnings{};      ///< leases that were reported as held for too long
+
+  /// From asking to having the session to oneself, of the leases granted; one that did not wait counts as zero. Opening
+  /// and probing the session come after it, and count as holding.
+  Histogram wait{};
+
+  /// From there to the end of the release, which may have rolled back or drained; of the leases that have ended.
+  Histogram hold{};
+
+  [[nodiscard]] friend bool operator==(Statistics const &, Statistics const &) = default;
 };
+
+/// What was counted between two snapshots of the same manager. `earlier` must be the earlier one; else the numbers wrap
+/// round. Thread safety: any thread.
+[[nodiscard]] PQLEASE_API Statistics operator-(Statistics later, Statistics const &earlier) noexcept;
+
+/// For people: a line each for the leases, their waits, their holds, the sessions and the releases, with no line feed
+/// at the end. Thread safety: any thread.
+[[nodiscard]] PQLEASE_API std::string to_string(Statistics const &statistics);
+
+/// Prints what to_string() says.
+PQLEASE_API std::ostream &operator<<(std::ostream &out, Statistics const &statistics);
 
 }  // namespace pqlease

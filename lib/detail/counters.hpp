@@ -1,5 +1,6 @@
 #pragma once
 
+#include "detail/live_histogram.hpp"
 #include <pqlease/statistics.hpp>
 
 #include <atomic>
@@ -10,18 +11,22 @@ namespace pqlease::detail {
 /// One number of Statistics: grows from any thread, is read from any thread.
 class Counter {
 public:
-  void operator++() noexcept { value_.fetch_add(1, std::memory_order_relaxed); }
-  [[nodiscard]] std::uint64_t value() const noexcept { return value_.load(std::memory_order_relaxed); }
+  // Released and acquired, so that who sees this number also sees what was counted before it.
+  void operator++() noexcept { value_.fetch_add(1, std::memory_order_release); }
+  [[nodiscard]] std::uint64_t value() const noexcept { return value_.load(std::memory_order_acquire); }
 
 private:
   std::atomic<std::uint64_t> value_{0};
 };
 
-/// The live form of Statistics.
+/// The live form of Statistics. Leases granted are counted by `wait`, which must be recorded before leases_contended
+/// and `hold`.
 struct Counters {
-  Counter leases_granted, leases_contended, leases_timed_out, leases_cancelled;
+  Counter leases_contended, leases_timed_out, leases_cancelled, leases_refused;
   Counter sessions_opened, failed_opens, sessions_replaced;
   Counter leaks, forced_rollbacks, forced_closes, quarantined;
+  Counter cancels_sent, hold_warnings;
+  LiveHistogram wait, hold;
 
   /// The epoch that the parent process had reached when it forked this one; 0 in the first process.
   std::uint64_t inherited_epoch{0};
@@ -29,17 +34,24 @@ struct Counters {
   [[nodiscard]] std::uint64_t epoch() const noexcept { return inherited_epoch + sessions_opened.value(); }
 
   [[nodiscard]] Statistics snapshot() const noexcept {
-    return {.leases_granted = leases_granted.value(),
-            .leases_contended = leases_contended.value(),
-            .leases_timed_out = leases_timed_out.value(),
-            .leases_cancelled = leases_cancelled.value(),
-            .sessions_opened = sessions_opened.value(),
-            .failed_opens = failed_opens.value(),
-            .sessions_replaced = sessions_replaced.value(),
-            .leaks = leaks.value(),
-            .forced_rollbacks = forced_rollbacks.value(),
-            .forced_closes = forced_closes.value(),
-            .quarantined = quarantined.value()};
+    // Parts before the whole that they are part of, in the opposite order of counting.
+    Statistics copy{.leases_contended = leases_contended.value(),
+                    .leases_timed_out = leases_timed_out.value(),
+                    .leases_cancelled = leases_cancelled.value(),
+                    .sessions_opened = sessions_opened.value(),
+                    .failed_opens = failed_opens.value(),
+                    .sessions_replaced = sessions_replaced.value(),
+                    .leaks = leaks.value(),
+                    .forced_rollbacks = forced_rollbacks.value(),
+                    .forced_closes = forced_closes.value(),
+                    .quarantined = quarantined.value(),
+                    .leases_refused = leases_refused.value(),
+                    .cancels_sent = cancels_sent.value(),
+                    .hold_warnings = hold_warnings.value(),
+                    .hold = hold.snapshot()};
+    copy.wait = wait.snapshot();
+    copy.leases_granted = copy.wait.count();
+    return copy;
   }
 };
 

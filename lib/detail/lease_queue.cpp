@@ -57,7 +57,7 @@ Answer LeaseQueue::wait_in_line(Requester const &requester, Deadline deadline, s
     if (verdict.grant) {
       auto final = answer(*verdict.grant);
       final.contended = true;
-      final.waited = now - asked;
+      if (final.grant == Grant::granted) final.waited = final.holder.since - asked;
       return final;
     }
     wait(self, lock);

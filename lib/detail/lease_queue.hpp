@@ -16,12 +16,12 @@
 
 namespace pqlease::detail {
 
-/// The queue's answer; for a refusal, with the state that caused it.
+/// The queue's answer, with the state that goes with it; for a refusal, the one that caused it.
 struct Answer {
   Grant grant{Grant::granted};
   bool contended{false};               ///< whether it had to wait
-  std::chrono::nanoseconds waited{0};  ///< for how long
-  Holder holder{};
+  std::chrono::nanoseconds waited{0};  ///< for how long; of a grant only
+  Holder holder{};                     ///< for a grant, the caller
   std::size_t waiters{0};
 };
 

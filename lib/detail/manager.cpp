@@ -75,7 +75,8 @@ void Manager::start_lease(Answer const &answer, Deadline deadline) {
     hand_over();
     throw;
   }
-  ++counters_.leases_granted;
+  granted_at_ = answer.holder.since;
+  counters_.wait.record(answer.waited);
   if (answer.contended) ++counters_.leases_contended;
 }
 
@@ -89,6 +90,7 @@ void Manager::refuse(Answer const &answer, std::source_location where) {
     ++counters_.leases_cancelled;
     throw LeaseCancelled{fmt::format("{}: the wait for a lease at {} was cancelled", name(), describe(where))};
   case Grant::crowded:
+    ++counters_.leases_refused;
     throw TooManyWaiters{
         fmt::format("{}: too many wait for a lease, refused at {}: {}", name(), describe(where), holder)};
   case Grant::recursive:
@@ -210,6 +212,7 @@ void Manager::shut_down() noexcept {
 
 Returned Manager::hand_over() noexcept {
   last_used_ = Deadline::Clock::now();
+  if (granted_at_) counters_.hold.record(last_used_ - *std::exchange(granted_at_, std::nullopt));
   auto const returned = queue_.release(last_used_);
   if (returned.shut_down) {
     session_.discard();
@@ -218,7 +221,8 @@ Returned Manager::hand_over() noexcept {
   return returned;
 }
 
-void Manager::warn_of_hold(Overdue const &overdue) const noexcept {
+void Manager::warn_of_hold(Overdue const &overdue) noexcept {
+  ++counters_.hold_warnings;
   log_.write(Severity::warning, fmt::format("{}: a lease is held for long: {}", name(),
                                             describe(overdue.holder, overdue.waiters, Deadline::Clock::now())));
 }

@@ -16,6 +16,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <source_location>
 #include <stop_token>
 #include <string>
@@ -90,7 +91,7 @@ private:
   void count(ReleasePlan const &plan, Settled settled) noexcept;
   void report(LeaseEnd const &end, SessionCondition const &found, ReleaseReport report, Settled settled);
   Returned hand_over() noexcept;
-  void warn_of_hold(Overdue const &overdue) const noexcept;
+  void warn_of_hold(Overdue const &overdue) noexcept;
   void tell_return(Returned const &returned) const noexcept;
   void publish() noexcept { publish(session_.status()); }
   void publish(Status status) noexcept { published_.store(status, std::memory_order_release); }
@@ -108,6 +109,7 @@ private:
   Session session_;
   SessionOpener opener_;
   Deadline::Clock::time_point last_used_{};
+  std::optional<Deadline::Clock::time_point> granted_at_;  // of a lease that counts, until it ends
 
   // What everybody else may know of session_, as of the last hand-over.
   std::atomic<Status> published_{Status::closed};

@@ -117,6 +117,7 @@ TEST_CASE("one waiter more than max_waiters is refused") {
   std::jthread first{wait};
   std::jthread second{wait};
   refused.wait();
+  CHECK(fixture.manager.statistics().leases_refused == 1);
 }
 
 TEST_CASE("status says leased to others, and what the session does to its holder") {

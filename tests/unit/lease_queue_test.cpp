@@ -71,6 +71,27 @@ TEST_CASE("leases are granted in order of arrival") {
   CHECK(order == std::vector<int>{0, 1, 2, 3, 4, 5, 6, 7});
 }
 
+TEST_CASE("a grant says since when it counts, and how long it took if it had to wait") {
+  using Clock = std::chrono::steady_clock;
+  LeaseQueue queue{{}};
+  auto const before = Clock::now();
+  auto const first = take(queue);
+  CHECK(first.waited == Clock::duration::zero());
+  CHECK(first.holder.thread == std::this_thread::get_id());
+  CHECK(first.holder.since >= before);
+  CHECK(first.holder.since <= Clock::now());
+  Answer second;
+  std::jthread waiter{[&] { second = take(queue); }};
+  wait_until_waiting(queue, 1);
+  auto const released = Clock::now();
+  CHECK_FALSE(queue.release().shut_down);
+  waiter.join();
+  CHECK(second.contended);
+  CHECK(second.holder.since >= released);
+  CHECK(second.waited >= second.holder.since - released);
+  CHECK(second.waited <= second.holder.since - before);
+}
+
 TEST_CASE("a waiter gives up at its deadline and learns who holds the lease") {
   LeaseQueue queue{{}};
   REQUIRE(take(queue).grant == Grant::granted);

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <pqlease/statistics.hpp>
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+namespace pqlease::detail {
+
+/// A number of Statistics, for code that treats all of them alike.
+template <class Value> struct StatisticsField {
+  Value Statistics::*value;
+  std::string_view name;
+  std::string_view meaning;
+};
+
+inline constexpr std::array counter_fields{
+    StatisticsField{&Statistics::leases_granted, "leases_granted", "Leases handed out."},
+    StatisticsField{&Statistics::leases_contended, "leases_contended", "Leases that had to wait for another one."},
+    StatisticsField{&Statistics::leases_timed_out, "leases_timed_out", "Waits that ended with LeaseTimeout."},
+    StatisticsField{&Statistics::leases_cancelled, "leases_cancelled", "Waits that ended with LeaseCancelled."},
+    StatisticsField{&Statistics::sessions_opened, "sessions_opened", "Sessions opened."},
+    StatisticsField{&Statistics::failed_opens, "failed_opens", "Attempts to open that ended with ConnectionDown."},
+    StatisticsField{&Statistics::sessions_replaced, "sessions_replaced", "Sessions found dead before a lease."},
+    StatisticsField{&Statistics::leaks, "leaks", "Leases released with something still in progress."},
+    StatisticsField{&Statistics::forced_rollbacks, "forced_rollbacks", "Rollbacks sent by a release."},
+    StatisticsField{&Statistics::forced_closes, "forced_closes", "Sessions that a release could not hand over."},
+    StatisticsField{&Statistics::quarantined, "quarantined", "Connections that a transaction object still refers to."},
+    StatisticsField{&Statistics::leases_refused, "leases_refused", "Requests that ended with TooManyWaiters."},
+    StatisticsField{&Statistics::cancels_sent, "cancels_sent", "Cancel requests that the server took."},
+    StatisticsField{&Statistics::hold_warnings, "hold_warnings", "Leases reported as held for too long."},
+};
+
+inline constexpr std::array histogram_fields{
+    StatisticsField{&Statistics::wait, "lease_wait", "Time from asking for a lease to being granted it."},
+    StatisticsField{&Statistics::hold, "lease_hold", "Time from being granted a lease to the end of its release."},
+};
+
+static_assert(sizeof(Statistics) ==
+                  counter_fields.size() * sizeof(std::uint64_t) + histogram_fields.size() * sizeof(Histogram),
+              "a field of Statistics is missing above");
+
+}  // namespace pqlease::detail
