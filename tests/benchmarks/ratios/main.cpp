@@ -58,12 +58,13 @@ std::vector<Row> measure(Settings const &settings) {
 }
 
 ExitStatus run(Settings const &settings) {
+  Report report{settings.json};
   auto const server = test_server().describe();
   std::cout << fmt::format("{}\n{} rounds of {} s, {} of {} s for fairness, both sides in turn\n\n", server,
                            settings.rounds, settings.round_length.count(), settings.fairness_rounds,
                            settings.fairness_length.count());
   auto const rows = measure(settings);
-  write_report(settings, server, rows);
+  report.write(settings, server, rows);
   std::cout << fmt::format("\nwritten to {}\n", settings.json.string());
   auto const missed = std::ranges::count_if(rows, [](auto const &row) { return !row.holds(); });
   if (missed != 0) std::cout << fmt::format("{} limits missed\n", missed);

@@ -5,7 +5,6 @@
 #include <pqxx/version>
 
 #include <algorithm>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -50,7 +49,13 @@ ordered_json to_json(Settings const &settings) {
 
 }  // namespace
 
-void write_report(Settings const &settings, std::string const &server, std::vector<Row> const &rows) {
+Report::Report(std::filesystem::path const &path) {
+  if (path.has_parent_path()) std::filesystem::create_directories(path.parent_path());
+  file_.exceptions(std::ios::failbit | std::ios::badbit);
+  file_.open(path, std::ios::trunc);
+}
+
+void Report::write(Settings const &settings, std::string const &server, std::vector<Row> const &rows) {
   ordered_json report{{"pqlease", PQLEASE_VERSION},
                       {"libpqxx", PQXX_VERSION},
                       {"server", server},
@@ -60,13 +65,7 @@ void write_report(Settings const &settings, std::string const &server, std::vect
                       {"holds", std::ranges::all_of(rows, &Row::holds)},
                       {"rows", ordered_json::array()}};
   for (auto const &row : rows) report["rows"].push_back(to_json(row));
-
-  if (settings.json.has_parent_path()) std::filesystem::create_directories(settings.json.parent_path());
-  std::ofstream file;
-  file.exceptions(std::ios::failbit | std::ios::badbit);
-  file.open(settings.json, std::ios::trunc);
-  file << report.dump(2) << '\n';
-  file.close();
+  file_ << report.dump(2) << '\n' << std::flush;
 }
 
 }  // namespace pqlease::benchmarks
