@@ -3,10 +3,11 @@
 
 packages_of() {
   case $1 in
-    base) echo g++ meson ninja-build pkgconf libpq-dev libspdlog-dev doctest-dev libbenchmark-dev postgresql ;;
+    base) echo g++ meson ninja-build pkgconf libpq-dev libspdlog-dev doctest-dev postgresql ;;
+    bench) echo libbenchmark-dev nlohmann-json3-dev ;;
     clang) echo clang-19 libclang-rt-19-dev ;;
     lint) echo clang-format-19 clang-tidy-19 shellcheck ;;
-    *) die "there is no set of packages called '$1'" "the sets are: base, clang, lint" ;;
+    *) die "there is no set of packages called '$1'" "the sets are: base, bench, clang, lint" ;;
   esac
 }
 

@@ -1,0 +1,85 @@
+#include "ratios/contender.hpp"
+
+#include <pqlease/pqlease.hpp>
+
+#include <pqxx/pqxx>
+
+#include <mutex>
+
+namespace pqlease::benchmarks {
+namespace {
+
+class LeaseContender final : public Contender {
+public:
+  LeaseContender(LookupTable const &table, Statement statement)
+      : table_{table},
+        statement_{statement},
+        manager_{table.conninfo(), {.on_open = [&table](pqxx::connection &session) { table.prepare(session); }}} {}
+
+  Clock::time_point look_up(int key) override {
+    auto lease = manager_.lease();
+    auto const granted = Clock::now();
+    pqxx::nontransaction transaction{*lease};
+    table_.find(transaction, statement_, key);
+    return granted;
+  }
+
+private:
+  LookupTable const &table_;
+  Statement statement_;
+  ManagedConnection manager_;
+};
+
+class MutexContender final : public Contender {
+public:
+  MutexContender(LookupTable const &table, Statement statement)
+      : table_{table}, statement_{statement}, connection_{table.conninfo()} {
+    table.prepare(connection_);
+  }
+
+  Clock::time_point look_up(int key) override {
+    std::scoped_lock const lock{mutex_};
+    auto const granted = Clock::now();
+    pqxx::nontransaction transaction{connection_};
+    table_.find(transaction, statement_, key);
+    return granted;
+  }
+
+private:
+  LookupTable const &table_;
+  Statement statement_;
+  std::mutex mutex_;  // guards connection_
+  pqxx::connection connection_;
+};
+
+class ConnectContender final : public Contender {
+public:
+  explicit ConnectContender(LookupTable const &table) : table_{table} {}
+
+  Clock::time_point look_up(int key) override {
+    pqxx::connection connection{table_.conninfo()};
+    auto const connected = Clock::now();
+    pqxx::nontransaction transaction{connection};
+    table_.find(transaction, Statement::ad_hoc, key);
+    return connected;
+  }
+
+private:
+  LookupTable const &table_;
+};
+
+}  // namespace
+
+std::unique_ptr<Contender> make_lease_contender(LookupTable const &table, Statement statement) {
+  return std::make_unique<LeaseContender>(table, statement);
+}
+
+std::unique_ptr<Contender> make_mutex_contender(LookupTable const &table, Statement statement) {
+  return std::make_unique<MutexContender>(table, statement);
+}
+
+std::unique_ptr<Contender> make_connect_contender(LookupTable const &table) {
+  return std::make_unique<ConnectContender>(table);
+}
+
+}  // namespace pqlease::benchmarks

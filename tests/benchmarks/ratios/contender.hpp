@@ -1,0 +1,35 @@
+#pragma once
+
+#include "ratios/lookup_table.hpp"
+
+#include <chrono>
+#include <memory>
+
+namespace pqlease::benchmarks {
+
+using Clock = std::chrono::steady_clock;
+
+/// A way for many threads to reach the database. Each one does the same work: one `pqxx::nontransaction`, one SELECT.
+///
+/// Thread safety: any thread.
+class Contender {
+public:
+  Contender() = default;
+  Contender(Contender const &) = delete;
+  Contender &operator=(Contender const &) = delete;
+  virtual ~Contender() = default;
+
+  /// Waits for a session, and finds one row. Returns the moment at which the wait was over.
+  virtual Clock::time_point look_up(int key) = 0;
+};
+
+/// This library: a lease for each SELECT.
+[[nodiscard]] std::unique_ptr<Contender> make_lease_contender(LookupTable const &table, Statement statement);
+
+/// What libpqxx leaves to its user: one connection behind a std::mutex.
+[[nodiscard]] std::unique_ptr<Contender> make_mutex_contender(LookupTable const &table, Statement statement);
+
+/// Nothing shared: a connection for each SELECT, which cannot be prepared beforehand.
+[[nodiscard]] std::unique_ptr<Contender> make_connect_contender(LookupTable const &table);
+
+}  // namespace pqlease::benchmarks

@@ -1,0 +1,72 @@
+#include "ratios/lease_rows.hpp"
+
+#include "measure/rounds.hpp"
+#include "measure/slices.hpp"
+#include "ratios/allocations.hpp"
+#include <pqlease/pqlease.hpp>
+
+#include <pqxx/pqxx>
+
+#include <chrono>
+
+namespace pqlease::benchmarks {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+template <class Call> Tally repeat(Seconds length, Call call) {
+  constexpr int between_looks_at_the_clock = 16;
+  auto const start = Clock::now();
+  std::int64_t turns = 0;
+  while (Clock::now() - start < length) {
+    for (int i = 0; i < between_looks_at_the_clock; ++i) call();
+    turns += between_looks_at_the_clock;
+  }
+  return {.turns = static_cast<double>(turns), .elapsed = Clock::now() - start};
+}
+
+/// How long a call takes on both sides, in microseconds.
+Round<double> lease_and_round_trip(std::string const &conninfo, Seconds length) {
+  ManagedConnection manager{conninfo};
+  pqxx::connection connection{conninfo};
+  pqxx::nontransaction transaction{connection};
+  auto const empty_lease = [&] { auto lease = manager.lease(); };
+  auto const round_trip = [&] { transaction.exec("SELECT 1"); };
+  empty_lease();  // opens the session
+  auto const rates = alternate(
+      length, [&](Seconds slice) { return repeat(slice, empty_lease); },
+      [&](Seconds slice) { return repeat(slice, round_trip); });
+  return {.ours = 1e6 / rates.ours, .other = 1e6 / rates.other};
+}
+
+}  // namespace
+
+Row compare_with_round_trip(std::string const &conninfo, Settings const &settings) {
+  std::vector<Round<double>> rounds;
+  for (int i = 0; i < settings.rounds; ++i) rounds.push_back(lease_and_round_trip(conninfo, settings.round_length));
+  return {.name = "empty lease and release / SELECT 1",
+          .limit = Limit{Bound::at_most, 0.02},
+          .figures = ratios(rounds),
+          .sides = Sides{spread_of(each(rounds, &Round<double>::ours)).median,
+                         spread_of(each(rounds, &Round<double>::other)).median, "us"}};
+}
+
+Row count_allocations(std::string const &conninfo) {
+  ManagedConnection manager{conninfo, {.idle_probe_after = std::chrono::hours{1}}};
+  { auto lease = manager.lease(); }
+  auto const before = allocations_of_this_thread();
+  for (int i = 0; i < 1000; ++i) {
+    {
+      auto lease = manager.lease();
+    }
+    { auto lease = manager.try_lease(); }
+    { auto lease = manager.lease_for(std::chrono::seconds{1}); }
+    manager.with_lease([](pqxx::connection &) {});
+  }
+  auto const after = allocations_of_this_thread();
+  return {.name = "heap allocations of 4000 uncontended leases",
+          .limit = Limit{Bound::at_most, 0},
+          .figures = {static_cast<double>(after - before)}};
+}
+
+}  // namespace pqlease::benchmarks

@@ -1,0 +1,21 @@
+#pragma once
+
+#include "measure/row.hpp"
+#include "ratios/lookup_table.hpp"
+#include "ratios/settings.hpp"
+
+#include <optional>
+
+namespace pqlease::benchmarks {
+
+/// SELECTs per second by lease, against the same libpqxx connection behind a std::mutex.
+[[nodiscard]] Row compare_with_mutex(LookupTable const &table, Settings const &settings, int threads,
+                                     std::optional<Limit> limit);
+
+/// The std::mutex against another one like it: how far from 1 a ratio gets on this machine, now, when nothing differs.
+[[nodiscard]] Row compare_mutex_with_itself(LookupTable const &table, Settings const &settings, int threads);
+
+/// SELECTs per second by lease, against a connection for each of them.
+[[nodiscard]] Row compare_with_connecting(LookupTable const &table, Settings const &settings, int threads, Limit limit);
+
+}  // namespace pqlease::benchmarks
