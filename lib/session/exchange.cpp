@@ -14,13 +14,28 @@ struct ClearResult {
 };
 using Result = std::unique_ptr<PGresult, ClearResult>;
 
+/// Waits until the socket takes more. A peer that wants to be read before it reads is read meanwhile.
+bool await_room(PGconn *raw, Deadline deadline) noexcept {
+  auto const now = Deadline::at({});
+  while (!wait_for_socket(PQsocket(raw), SocketEvent::writable, now)) {
+    if (deadline.passed() || !wait_for_socket(PQsocket(raw), SocketEvent::either, deadline)) return false;
+    if (wait_for_socket(PQsocket(raw), SocketEvent::readable, now) && PQconsumeInput(raw) == 0) return false;
+  }
+  return true;
+}
+
 /// libpqxx expects a blocking connection; without this mode libpq itself may wait for a peer that does not read.
-/// Entering it flushes in the old mode first, so it bounds what is sent from here on, not what libpqxx has left in the
-/// buffer.
+///
+/// Entering it flushes in the old mode, without a time-out (libpq, PQsetnonblocking). So it is entered only once the
+/// socket is writable: then it takes what a blocking connection holds back, which is less than 8 kB.
+/// Blocking: until `deadline`.
 class NonblockingScope {
 public:
-  explicit NonblockingScope(PGconn *raw) noexcept : raw_{raw}, entered_{PQsetnonblocking(raw, 1) == 0} {}
-  ~NonblockingScope() { PQsetnonblocking(raw_, 0); }
+  NonblockingScope(PGconn *raw, Deadline deadline) noexcept
+      : raw_{raw}, entered_{await_room(raw, deadline) && PQsetnonblocking(raw, 1) == 0} {}
+  ~NonblockingScope() {
+    if (entered_) PQsetnonblocking(raw_, 0);
+  }
   NonblockingScope(NonblockingScope const &) = delete;
   NonblockingScope &operator=(NonblockingScope const &) = delete;
 
@@ -96,7 +111,7 @@ bool settle_result(PGconn *raw, ExecStatusType status, Deadline deadline) noexce
 }  // namespace
 
 bool run_command(PGconn *raw, char const *sql, Deadline deadline) noexcept {
-  NonblockingScope const scope{raw};
+  NonblockingScope const scope{raw, deadline};
   if (!scope.entered() || PQsendQuery(raw, sql) == 0 || !flush(raw, deadline)) return false;
   bool carried_out = false;
   for (;;) {
@@ -109,9 +124,11 @@ bool run_command(PGconn *raw, char const *sql, Deadline deadline) noexcept {
 }
 
 bool drain(PGconn *raw, Deadline deadline) noexcept {
-  NonblockingScope const scope{raw};
-  if (!scope.entered() || PQpipelineStatus(raw) != PQ_PIPELINE_OFF) return false;
+  if (PQpipelineStatus(raw) != PQ_PIPELINE_OFF) return false;
+  // First of all: a server that is busy with its statement may not read what is queued here before that has ended.
   if (!request_cancel(raw, deadline)) return false;
+  NonblockingScope const scope{raw, deadline};
+  if (!scope.entered()) return false;
   for (;;) {
     if (!flush(raw, deadline) || !await_cancelled_result(raw, deadline)) return false;
     Result const result{PQgetResult(raw)};

@@ -8,9 +8,11 @@
 
 namespace pqlease::testing {
 
-UniqueFd bind_loopback(std::uint16_t port) {
+UniqueFd bind_loopback(std::uint16_t port, PortSharing sharing) {
   UniqueFd socket{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
   if (!socket) throw_errno("cannot make a socket");
+  int const shared = sharing == PortSharing::shared ? 1 : 0;
+  ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &shared, sizeof shared);
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(port);
