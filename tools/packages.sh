@@ -3,7 +3,7 @@
 
 packages_of() {
   case $1 in
-    base) echo g++ meson ninja-build pkgconf libpq-dev libspdlog-dev doctest-dev libbenchmark-dev postgresql ;;
+    base) echo g++ meson ninja-build pkgconf libpq-dev libspdlog-dev doctest-dev libbenchmark-dev postgresql openssl ;;
     clang) echo clang-19 libclang-rt-19-dev ;;
     lint) echo clang-format-19 clang-tidy-19 shellcheck ;;
     *) die "there is no set of packages called '$1'" "the sets are: base, clang, lint" ;;
