@@ -113,6 +113,10 @@ bool Session::drain(Deadline deadline) noexcept {
   return status() == Status::idle || roll_back(deadline);
 }
 
+std::shared_ptr<CancelKey> Session::make_cancel_key() noexcept {
+  return owns_handle() ? CancelKey::make(raw_) : nullptr;
+}
+
 void Session::close() noexcept {
   if (!connection_) return;
   // An idle session says goodbye; PQfinish on any other could wait for a peer that does not read.
