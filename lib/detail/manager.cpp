@@ -102,18 +102,25 @@ bool Manager::confirmed_alive(Liveness look, Deadline deadline) {
 }
 
 void Manager::release(LeaseEnd const &end) {
+  auto const deadline = Deadline::after(options_.release_timeout);
+  // First, or a cancel request could hit the ROLLBACK.
+  bool const cancel_pending = cancel_key_ && !revoke_cancel_key(deadline);
   SessionCondition const found{.status = session_.status(),
                                .transaction_registered = session_.has_registered_transaction(),
-                               .close_requested = end.close_requested};
+                               .close_requested = end.close_requested,
+                               .cancel_pending = cancel_pending};
   auto const plan = plan_release(found, end.exit);
-  auto const settled = settle(plan.action);
+  auto const settled = settle(plan.action, deadline);
   count(plan, settled);
   hand_over();
   report(end, found, plan.report, settled);
 }
 
-Settled Manager::settle(ReleaseAction action) noexcept {
-  auto const deadline = Deadline::after(options_.release_timeout);
+bool Manager::revoke_cancel_key(Deadline deadline) noexcept {
+  return std::exchange(cancel_key_, nullptr)->revoke(deadline);
+}
+
+Settled Manager::settle(ReleaseAction action, Deadline deadline) noexcept {
   switch (action) {
   case ReleaseAction::hand_over:
     return Settled::handed_over;
@@ -151,6 +158,11 @@ void Manager::report(LeaseEnd const &end, SessionCondition const &found, Release
   case ReleaseReport::lost:
     return log_.write(Severity::warning,
                       fmt::format("{}: session lost during the lease taken at {}", name(), describe(end.taken)));
+  case ReleaseReport::cancel_late:
+    return log_.write(Severity::warning,
+                      fmt::format("{}: a cancel request for the lease taken at {} was still under way when the lease "
+                                  "ended; session closed",
+                                  name(), describe(end.taken)));
   case ReleaseReport::leak_logged:
     return log_.write(Severity::warning, fmt::format("{}: {}", name(), describe_leak(found, settled, end.taken)));
   case ReleaseReport::leak_thrown:
@@ -158,13 +170,25 @@ void Manager::report(LeaseEnd const &end, SessionCondition const &found, Release
   }
 }
 
+std::shared_ptr<CancelKey> Manager::cancel_key() {
+  if (!is_live(session_.status())) throw pqxx::broken_connection{name() + ": there is no session to cancel"};
+  if (!cancel_key_) cancel_key_ = session_.make_cancel_key();
+  if (!cancel_key_) throw UsageError{name() + ": libpq has no cancel key for this session"};
+  return cancel_key_;
+}
+
 void Manager::roll_back() {
   if (session_.has_registered_transaction()) {
     throw UsageError{
         fmt::format("{}: rollback() with a transaction object alive: abort or destroy that instead", name())};
   }
-  auto const plan = plan_release({.status = session_.status()}, Exit::unwinding);
-  auto const settled = settle(plan.action);
+  if (session_.status() == Status::idle) return;
+  auto const deadline = Deadline::after(options_.release_timeout);
+  // Or a cancel request could hit the ROLLBACK.
+  bool const undisturbed = !cancel_key_ || cancel_key_->suspend(deadline);
+  auto const plan = plan_release({.status = session_.status(), .cancel_pending = !undisturbed}, Exit::unwinding);
+  auto const settled = settle(plan.action, deadline);
+  if (cancel_key_ && undisturbed) cancel_key_->resume();
   if (settled == Settled::closed)
     throw pqxx::broken_connection{name() + ": the session was lost; nothing is in progress"};
 }
