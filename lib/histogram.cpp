@@ -23,13 +23,17 @@ struct Unit {
 constexpr std::array longer_units{Unit{"h", std::chrono::hours{1}}, Unit{"min", std::chrono::minutes{1}},
                                   Unit{"s", std::chrono::seconds{1}}, Unit{"ms", std::chrono::milliseconds{1}}};
 
-// Three significant digits, but every digit of a whole number.
+// For three significant digits, or all that are before the point.
+int decimals_of(double number) {
+  if (number < 10) return 2;
+  return number < 100 ? 1 : 0;
+}
+
 std::string in_words(microseconds duration) {
   for (auto const &unit : longer_units) {
     if (duration < unit.length) continue;
     auto const number = static_cast<double>(duration.count()) / static_cast<double>(unit.length.count());
-    int const decimals = number < 10 ? 2 : number < 100 ? 1 : 0;
-    return fmt::format("{:.{}f} {}", number, decimals, unit.name);
+    return fmt::format("{:.{}f} {}", number, decimals_of(number), unit.name);
   }
   return fmt::format("{} us", duration.count());
 }
@@ -46,7 +50,8 @@ std::uint64_t Histogram::count() const noexcept {
 }
 
 microseconds Histogram::quantile(double fraction) const {
-  if (!(fraction >= 0 && fraction <= 1)) throw UsageError{fmt::format("{} is no fraction for a quantile", fraction)};
+  bool const is_fraction = fraction >= 0 && fraction <= 1;  // which NaN is not
+  if (!is_fraction) throw UsageError{fmt::format("{} is no fraction for a quantile", fraction)};
   auto const total = count();
   if (total == 0) return microseconds::zero();
   // Compared as shares: a rank calculated from the fraction could be one too high, for 0.07 * 100 is more than 7.
@@ -66,8 +71,7 @@ microseconds Histogram::mean() const noexcept {
 
 Histogram operator-(Histogram const &later, Histogram const &earlier) noexcept {
   Histogram difference{.buckets = {}, .sum = later.sum - earlier.sum};
-  std::transform(later.buckets.begin(), later.buckets.end(), earlier.buckets.begin(), difference.buckets.begin(),
-                 std::minus{});
+  std::ranges::transform(later.buckets, earlier.buckets, difference.buckets.begin(), std::minus{});
   return difference;
 }
 

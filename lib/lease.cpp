@@ -55,6 +55,11 @@ void Lease::rollback() {
   manager_->roll_back();
 }
 
+Canceller Lease::canceller() {
+  if (!manager_) throw UsageError{"an empty lease has nothing to cancel"};
+  return Canceller{manager_->cancel_key()};
+}
+
 void Lease::adopt() noexcept {
   uncaught_ = std::uncaught_exceptions();  // a number of its own for each thread
   if (manager_) manager_->adopt();

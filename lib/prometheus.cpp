@@ -44,6 +44,7 @@ std::string label_for(std::string_view manager_name) {
 
 void require_distinct(std::vector<Labelled> const &managers) {
   std::vector<std::string_view> labels;
+  labels.reserve(managers.size());
   for (auto const &manager : managers) labels.emplace_back(manager.label);
   std::ranges::sort(labels);
   auto const twice = std::ranges::adjacent_find(labels);

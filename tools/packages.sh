@@ -3,7 +3,7 @@
 
 packages_of() {
   case $1 in
-    base) echo g++ meson ninja-build pkgconf libpq-dev libspdlog-dev doctest-dev postgresql ;;
+    base) echo g++ meson ninja-build pkgconf libpq-dev libspdlog-dev doctest-dev postgresql openssl ;;
     bench) echo libbenchmark-dev nlohmann-json3-dev ;;
     clang) echo clang-19 libclang-rt-19-dev ;;
     lint) echo clang-format-19 clang-tidy-19 shellcheck ;;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <pqlease/canceller.hpp>
 #include <pqlease/export.hpp>
 #include <pqlease/status.hpp>
 
@@ -77,6 +78,15 @@ public:
   /// Throws: UsageError when the lease is empty or a `pqxx` transaction object is alive (destroy or abort it instead);
   ///         pqxx::broken_connection when the session was lost or had to be closed, which ended the transaction too.
   void rollback();
+
+  /// Lets any thread cancel the statement that this lease is running, until the lease ends: see Canceller. A release
+  /// waits for a request that is in flight, at most Options::release_timeout; then the session is closed instead of
+  /// handed over.
+  ///
+  /// Blocking: no.
+  /// Throws: UsageError when the lease is empty, or libpq has no cancel key for the session; pqxx::broken_connection
+  ///         when the session was lost, or was closed, moved away or swapped by its user.
+  [[nodiscard]] Canceller canceller();
 
   /// The session is closed when this lease ends; the next lease opens another one.
   void close_on_release() noexcept { close_on_release_ = true; }

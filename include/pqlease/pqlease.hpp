@@ -1,6 +1,7 @@
 #pragma once
 
 // The whole library.
+#include <pqlease/canceller.hpp>           // IWYU pragma: export
 #include <pqlease/errors.hpp>              // IWYU pragma: export
 #include <pqlease/format.hpp>              // IWYU pragma: export
 #include <pqlease/histogram.hpp>           // IWYU pragma: export

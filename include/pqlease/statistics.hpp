@@ -28,8 +28,8 @@ struct Statistics {
   std::uint64_t forced_closes{};      ///< sessions closed by a release that could not hand them over
   std::uint64_t quarantined{};        ///< connections set aside because a transaction object still refers to them
   std::uint64_t leases_refused{};     ///< requests that ended with TooManyWaiters
-  std::uint64_t cancels_sent{};       ///< cancel requests of a Canceller that the server took
-  std::uint64_t hold_warnings{};      ///< leases that were reported as held for too long
+  std::uint64_t cancels_sent{};   ///< cancel requests of a Canceller that the server took, counted when the lease ends
+  std::uint64_t hold_warnings{};  ///< leases that were reported as held for too long
 
   /// From asking to having the session to oneself, of the leases granted; one that did not wait counts as zero. Opening
   /// and probing the session come after it, and count as holding.

@@ -12,7 +12,8 @@ namespace pqlease::detail {
 class Counter {
 public:
   // Released and acquired, so that who sees this number also sees what was counted before it.
-  void operator++() noexcept { value_.fetch_add(1, std::memory_order_release); }
+  void operator++() noexcept { *this += 1; }
+  void operator+=(std::uint64_t count) noexcept { value_.fetch_add(count, std::memory_order_release); }
   [[nodiscard]] std::uint64_t value() const noexcept { return value_.load(std::memory_order_acquire); }
 
 private:

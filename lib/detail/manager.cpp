@@ -126,26 +126,39 @@ bool Manager::confirmed_alive(Liveness look, Deadline::Clock::time_point now, De
 
 void Manager::release(LeaseEnd const &end) {
   if (birth_.is_another()) return;
+  auto const started = Deadline::Clock::now();
+  auto const deadline = Deadline::at(started + options_.release_timeout);
+  // First, or a cancel request could hit the ROLLBACK.
+  bool const cancel_pending = cancel_key_ && !revoke_cancel_key(deadline);
   SessionCondition const found{.status = session_.status(),
                                .transaction_registered = session_.has_registered_transaction(),
-                               .close_requested = end.close_requested};
+                               .close_requested = end.close_requested,
+                               .cancel_pending = cancel_pending};
   auto const plan = plan_release(found, end.exit);
-  auto const settled = settle(plan.action);
+  auto const settled = settle(plan.action, deadline);
   count(plan, settled);
-  publish(settled == Settled::handed_over ? found.status : session_.status());
-  tell_return(hand_over());
+  bool const unchanged = settled == Settled::handed_over;
+  publish(unchanged ? found.status : session_.status());
+  tell_return(hand_over(unchanged && !cancel_pending ? started : Deadline::Clock::now()));
   report(end, found, plan.report, settled);
 }
 
-Settled Manager::settle(ReleaseAction action) noexcept {
+bool Manager::revoke_cancel_key(Deadline deadline) noexcept {
+  auto const key = std::exchange(cancel_key_, nullptr);
+  bool const revoked = key->revoke(deadline);
+  counters_.cancels_sent += key->requests_taken();
+  return revoked;
+}
+
+Settled Manager::settle(ReleaseAction action, Deadline deadline) noexcept {
   switch (action) {
   case ReleaseAction::hand_over:
     return Settled::handed_over;
   case ReleaseAction::roll_back:
-    if (session_.roll_back(Deadline::after(options_.release_timeout))) return Settled::rolled_back;
+    if (session_.roll_back(deadline)) return Settled::rolled_back;
     break;
   case ReleaseAction::drain:
-    if (session_.drain(Deadline::after(options_.release_timeout))) return Settled::rolled_back;
+    if (session_.drain(deadline)) return Settled::rolled_back;
     break;
   case ReleaseAction::quarantine:
     session_.quarantine();
@@ -175,11 +188,24 @@ void Manager::report(LeaseEnd const &end, SessionCondition const &found, Release
   case ReleaseReport::lost:
     return log_.write(Severity::warning,
                       fmt::format("{}: session lost during the lease taken at {}", name(), describe(end.taken)));
+  case ReleaseReport::cancel_late:
+    return log_.write(Severity::warning,
+                      fmt::format("{}: a cancel request for the lease taken at {} was still under way when the lease "
+                                  "ended; session closed",
+                                  name(), describe(end.taken)));
   case ReleaseReport::leak_logged:
     return log_.write(Severity::warning, fmt::format("{}: {}", name(), describe_leak(found, settled, end.taken)));
   case ReleaseReport::leak_thrown:
     throw UncommittedTransaction{fmt::format("{}: {}", name(), describe_leak(found, settled, end.taken)), end.taken};
   }
+}
+
+std::shared_ptr<CancelKey> Manager::cancel_key() {
+  if (birth_.is_another()) throw pqxx::broken_connection{"the lease was taken by the parent process"};
+  if (!is_live(session_.status())) throw pqxx::broken_connection{name() + ": there is no session to cancel"};
+  if (!cancel_key_) cancel_key_ = session_.make_cancel_key();
+  if (!cancel_key_) throw UsageError{name() + ": libpq has no cancel key for this session"};
+  return cancel_key_;
 }
 
 void Manager::roll_back() {
@@ -188,8 +214,13 @@ void Manager::roll_back() {
     throw UsageError{
         fmt::format("{}: rollback() with a transaction object alive: abort or destroy that instead", name())};
   }
-  auto const plan = plan_release({.status = session_.status()}, Exit::unwinding);
-  auto const settled = settle(plan.action);
+  if (session_.status() == Status::idle) return;
+  auto const deadline = Deadline::after(options_.release_timeout);
+  // Or a cancel request could hit the ROLLBACK.
+  bool const undisturbed = !cancel_key_ || cancel_key_->suspend(deadline);
+  auto const plan = plan_release({.status = session_.status(), .cancel_pending = !undisturbed}, Exit::unwinding);
+  auto const settled = settle(plan.action, deadline);
+  if (cancel_key_ && undisturbed) cancel_key_->resume();
   if (settled == Settled::closed)
     throw pqxx::broken_connection{name() + ": the session was lost; nothing is in progress"};
 }
@@ -210,8 +241,8 @@ void Manager::shut_down() noexcept {
   publish();
 }
 
-Returned Manager::hand_over() noexcept {
-  last_used_ = Deadline::Clock::now();
+Returned Manager::hand_over(Deadline::Clock::time_point now) noexcept {
+  last_used_ = now;
   if (granted_at_) counters_.hold.record(last_used_ - *std::exchange(granted_at_, std::nullopt));
   auto const returned = queue_.release(last_used_);
   if (returned.shut_down) {

@@ -63,6 +63,9 @@ public:
   /// By the holder: ends what is in progress. Throws: as Lease::rollback().
   void roll_back();
 
+  /// By the holder: what cancels the session's statements until the lease ends. Throws: as Lease::canceller().
+  [[nodiscard]] std::shared_ptr<CancelKey> cancel_key();
+
   /// By the holder: the session.
   [[nodiscard]] Session &session() noexcept { return session_; }
 
@@ -87,10 +90,11 @@ private:
   void start_lease(Answer const &answer, Deadline deadline);
   void make_ready(Deadline::Clock::time_point now, Deadline deadline);
   [[nodiscard]] bool confirmed_alive(Liveness look, Deadline::Clock::time_point now, Deadline deadline);
-  [[nodiscard]] Settled settle(ReleaseAction action) noexcept;
+  [[nodiscard]] bool revoke_cancel_key(Deadline deadline) noexcept;
+  [[nodiscard]] Settled settle(ReleaseAction action, Deadline deadline) noexcept;
   void count(ReleasePlan const &plan, Settled settled) noexcept;
   void report(LeaseEnd const &end, SessionCondition const &found, ReleaseReport report, Settled settled);
-  Returned hand_over() noexcept;
+  Returned hand_over(Deadline::Clock::time_point now = Deadline::Clock::now()) noexcept;
   void warn_of_hold(Overdue const &overdue) noexcept;
   void tell_return(Returned const &returned) const noexcept;
   void publish() noexcept { publish(session_.status()); }
@@ -108,6 +112,7 @@ private:
   // Used by the holder of the lease only; the queue's mutex orders one holder after the other.
   Session session_;
   SessionOpener opener_;
+  std::shared_ptr<CancelKey> cancel_key_;  // null unless the lease was asked for a Canceller
   Deadline::Clock::time_point last_used_{};
   std::optional<Deadline::Clock::time_point> granted_at_;  // of a lease that counts, until it ends
 

@@ -5,7 +5,7 @@ namespace {
 
 ReleaseAction action_for_leak(SessionCondition const &found) noexcept {
   if (found.transaction_registered) return ReleaseAction::quarantine;
-  if (found.close_requested) return ReleaseAction::close;
+  if (found.close_requested || found.cancel_pending) return ReleaseAction::close;
   return found.status == Status::active ? ReleaseAction::drain : ReleaseAction::roll_back;
 }
 
@@ -23,6 +23,7 @@ ReleasePlan plan_release(SessionCondition const &found, Exit exit) noexcept {
   if (found.status == Status::closed) return {ReleaseAction::close, ReleaseReport::closed};
   if (found.status != Status::idle) return {ReleaseAction::close, ReleaseReport::lost};
   if (found.close_requested) return {ReleaseAction::close, ReleaseReport::closed};
+  if (found.cancel_pending) return {ReleaseAction::close, ReleaseReport::cancel_late};
   return {ReleaseAction::hand_over, ReleaseReport::none};
 }
 

@@ -15,6 +15,7 @@ struct SessionCondition {
   Status status{Status::closed};
   bool transaction_registered{false};  ///< a `pqxx` transaction object still refers to the connection
   bool close_requested{false};         ///< close_on_release(), or an error that poisons
+  bool cancel_pending{false};          ///< a cancel request of the lease may still arrive at the server
 };
 
 /// What is done to the session.
@@ -31,6 +32,7 @@ enum class ReleaseReport {
   none,
   closed,       ///< a log line: closed by its user, or as asked
   lost,         ///< a log line: the session is broken, and the caller has seen the error
+  cancel_late,  ///< a warning in the log: closed, since a cancel request was still under way
   leak_logged,  ///< a warning in the log
   leak_thrown,  ///< UncommittedTransaction
 };

@@ -72,10 +72,10 @@ bool await_result(PGconn *raw, Deadline deadline) noexcept {
 
 /// The same for a statement that is being cancelled. A request that overtook its statement found nothing to cancel, so
 /// it is repeated, less and less often.
-bool await_cancelled_result(PGconn *raw, Deadline deadline) noexcept {
+bool await_cancelled_result(PGconn *raw, CancelKey &key, Deadline deadline) noexcept {
   for (std::chrono::milliseconds patience{20}; !deadline.passed(); patience *= 2) {
     if (await_result(raw, earliest(deadline, Deadline::after(patience)))) return true;
-    if (PQstatus(raw) != CONNECTION_OK || !request_cancel(raw, deadline)) return false;
+    if (PQstatus(raw) != CONNECTION_OK || !key.cancel(deadline)) return false;
   }
   return false;
 }
@@ -126,11 +126,12 @@ bool run_command(PGconn *raw, char const *sql, Deadline deadline) noexcept {
 bool drain(PGconn *raw, Deadline deadline) noexcept {
   if (PQpipelineStatus(raw) != PQ_PIPELINE_OFF) return false;
   // First of all: a server that is busy with its statement may not read what is queued here before that has ended.
-  if (!request_cancel(raw, deadline)) return false;
+  auto const key = CancelKey::make(raw);
+  if (!key || !key->cancel(deadline)) return false;
   NonblockingScope const scope{raw, deadline};
   if (!scope.entered()) return false;
   for (;;) {
-    if (!flush(raw, deadline) || !await_cancelled_result(raw, deadline)) return false;
+    if (!flush(raw, deadline) || !await_cancelled_result(raw, *key, deadline)) return false;
     Result const result{PQgetResult(raw)};
     if (!result) return PQstatus(raw) == CONNECTION_OK;
     if (!settle_result(raw, PQresultStatus(result.get()), deadline)) return false;

@@ -120,6 +120,10 @@ bool Session::forget_inherited() noexcept {
   return true;
 }
 
+std::shared_ptr<CancelKey> Session::make_cancel_key() noexcept {
+  return owns_handle() ? CancelKey::make(raw_) : nullptr;
+}
+
 void Session::close() noexcept {
   if (!connection_ || forget_inherited()) return;
   guard_.forget();

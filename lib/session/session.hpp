@@ -1,6 +1,7 @@
 #pragma once
 
 #include "detail/deadline.hpp"
+#include "session/cancel.hpp"
 #include "session/conninfo.hpp"
 #include "session/fork_guard.hpp"
 #include <pqlease/status.hpp>
@@ -58,6 +59,10 @@ public:
 
   /// Ends a statement, a COPY and unread results, and then a transaction. As roll_back().
   [[nodiscard]] bool drain(Deadline deadline) noexcept;
+
+  /// A key of its own to cancel what the session does; null when the session is closed or lost, moved away or swapped
+  /// by its user, or libpq has no key for it.
+  [[nodiscard]] std::shared_ptr<CancelKey> make_cancel_key() noexcept;
 
   /// Closes the session, without ever waiting for the peer. Safe to call when there is none.
   void close() noexcept;

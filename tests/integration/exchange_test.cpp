@@ -11,10 +11,10 @@
 #include <memory>
 
 using namespace std::chrono_literals;
+using pqlease::detail::CancelKey;
 using pqlease::detail::Deadline;
 using pqlease::detail::drain;
 using pqlease::detail::Handle;
-using pqlease::detail::request_cancel;
 using pqlease::detail::run_command;
 
 namespace {
@@ -83,8 +83,10 @@ TEST_CASE("a handle in pipeline mode is only good for closing") {
 
 TEST_CASE("a cancel request on an idle session does nothing, also to the next statement") {
   auto const handle = open_handle();
+  auto const key = CancelKey::make(handle.get());
+  REQUIRE(key);
   for (int i = 0; i < 20; ++i) {
-    CHECK(request_cancel(handle.get(), Deadline::after(10s)));
+    CHECK(key->cancel(Deadline::after(10s)));
     CHECK(run_command(handle.get(), "SET application_name = 'next'", Deadline::after(10s)));
   }
 }

@@ -62,6 +62,13 @@ void Fixture::begin_by_hand(pqxx::connection &connection) const {
 
 int backend_of(Lease &lease) { return pqxx::nontransaction{*lease}.query_value<int>("SELECT pg_backend_pid()"); }
 
+std::optional<std::string> loopback_conninfo(std::optional<std::uint16_t> port) {
+  auto const own_port = test_server().loopback_port();
+  if (own_port) return test_server().conninfo() + " host=127.0.0.1 port=" + std::to_string(port.value_or(*own_port));
+  std::cout << "not tested: the server named by the environment is not on 127.0.0.1\n";
+  return std::nullopt;
+}
+
 SilentBackend::SilentBackend(int pid) : pid_{pid} {
   if (::kill(pid, SIGSTOP) != 0) throw std::runtime_error{"cannot stop backend " + std::to_string(pid)};
 }

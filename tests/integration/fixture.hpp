@@ -6,6 +6,8 @@
 
 #include <pqxx/pqxx>
 
+#include <cstdint>
+#include <optional>
 #include <stdexcept>
 #include <string>
 
@@ -48,6 +50,10 @@ private:
 
 /// The backend's process id, as the server knows it.
 [[nodiscard]] int backend_of(Lease &lease);
+
+/// How to reach the test server by TCP, maybe by way of another port; nothing, said aloud, when it is not known to
+/// listen on this machine.
+[[nodiscard]] std::optional<std::string> loopback_conninfo(std::optional<std::uint16_t> port = {});
 
 /// Keeps a backend of a server on this machine from saying a word: a peer that vanished without closing its socket.
 class SilentBackend {

@@ -60,8 +60,10 @@ FaultProxy::~FaultProxy() {
 }
 
 // The last of several values counts; PGHOSTADDR would win over a host without an address.
+// Without SSL: what is on the wire must be the protocol's messages, and libpq would answer a handshake that was cut off
+// with another one without SSL.
 std::string FaultProxy::conninfo() const {
-  return server_conninfo_ + " host=127.0.0.1 hostaddr=127.0.0.1 port=" + std::to_string(port_);
+  return server_conninfo_ + " host=127.0.0.1 hostaddr=127.0.0.1 port=" + std::to_string(port_) + " sslmode=disable";
 }
 
 void FaultProxy::forward() { set_traffic(Traffic::forwarded); }

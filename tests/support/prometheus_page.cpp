@@ -202,20 +202,20 @@ private:
 
 }  // namespace
 
-std::vector<PrometheusMetric> parse_prometheus(std::string_view text) {
-  Page page;
-  while (!text.empty()) {
-    auto const end = text.find('\n');
+std::vector<PrometheusMetric> parse_prometheus(std::string_view page) {
+  Page result;
+  while (!page.empty()) {
+    auto const end = page.find('\n');
     require(end != std::string_view::npos, "the last line has no end");
-    auto const line = text.substr(0, end);
+    auto const line = page.substr(0, end);
     try {
-      page.add(line);
+      result.add(line);
     } catch (std::runtime_error const &error) {
       throw std::runtime_error{std::string{error.what()} + " in the line: " + std::string{line}};
     }
-    text.remove_prefix(end + 1);
+    page.remove_prefix(end + 1);
   }
-  return std::move(page).take();
+  return std::move(result).take();
 }
 
 }  // namespace pqlease::testing

@@ -1,5 +1,6 @@
 #include "support/throwaway_server.hpp"
 
+#include "support/detail/certificate.hpp"
 #include "support/detail/cluster_files.hpp"
 
 #include <stdexcept>
@@ -28,7 +29,9 @@ Cluster start_on_a_free_port(ServerTools const &tools, std::vector<std::string> 
 Cluster create_cluster(std::filesystem::path const &folder, ThrowawayServer::Settings const &settings) {
   ServerTools const tools{folder};
   create_data_directory(tools, settings.access_rules);
-  return start_on_a_free_port(tools, settings.configuration);
+  std::vector<std::string> configuration{provide_certificate(tools) ? "ssl = on" : "ssl = off"};
+  configuration.insert(configuration.end(), settings.configuration.begin(), settings.configuration.end());
+  return start_on_a_free_port(tools, configuration);
 }
 
 }  // namespace

@@ -13,7 +13,7 @@
 namespace pqlease::testing {
 
 /// A private PostgreSQL server: a new cluster in a temporary folder, the superuser "postgres", trust for every local
-/// connection. Root steps down to an ordinary user to run it.
+/// connection, and SSL for who asks for it by TCP. Root steps down to an ordinary user to run it.
 ///
 /// Thread safety: any thread, one at a time.
 /// Lifetime: server and folder are gone when the destructor returns. They go as well, a moment later, when the owner

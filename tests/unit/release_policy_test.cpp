@@ -69,4 +69,16 @@ TEST_CASE("a session to be closed is closed, and a leak in it still counts") {
   }
 }
 
+TEST_CASE("a cancel request that may arrive late costs the session") {
+  for (auto const exit : {Exit::normal, Exit::unwinding}) {
+    CHECK(plan_release({.status = Status::idle, .cancel_pending = true}, exit) ==
+          ReleasePlan{ReleaseAction::close, ReleaseReport::cancel_late});
+    CHECK(plan_release({.status = Status::idle, .close_requested = true, .cancel_pending = true}, exit) ==
+          ReleasePlan{ReleaseAction::close, ReleaseReport::closed});
+    for (auto const status : {Status::active, Status::in_transaction, Status::in_error}) {
+      CHECK(plan_release({.status = status, .cancel_pending = true}, exit).action == ReleaseAction::close);
+    }
+  }
+}
+
 TEST_SUITE_END();

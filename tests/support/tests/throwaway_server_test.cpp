@@ -42,6 +42,19 @@ TEST_CASE("a throwaway server answers by its socket and by the loopback address"
   CHECK(psql(server.conninfo(), "SHOW server_version") == server.server_version());
 }
 
+TEST_CASE("a throwaway server speaks SSL by the loopback address to who asks for it") {
+  auto const &server = common_server();
+  auto const is_encrypted = [&](std::string const &sslmode) {
+    return psql(server.tcp_conninfo() + " sslmode=" + sslmode,
+                "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()");
+  };
+  CHECK(is_encrypted("require") == "t");
+  CHECK(is_encrypted("disable") == "f");
+  // The certificate is good for the address, as far as one that it has signed itself can be.
+  auto const certificate = (server.folder() / "data/server.crt").string();
+  CHECK(is_encrypted("verify-full sslrootcert=" + certificate) == "t");
+}
+
 TEST_CASE("a throwaway server stops, starts and restarts on the same port with the same data") {
   ThrowawayServer server;
   auto const port = server.port();
