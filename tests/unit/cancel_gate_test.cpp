@@ -130,26 +130,25 @@ TEST_CASE("of many threads at most one is inside, and none once the gate is clos
   std::minstd_rand random{seed};
   for (int round = 0; round < 100; ++round) {
     CancelGate gate;
+    int const last = 1 + static_cast<int>(random() % 200);
+    std::atomic<int> entered{0};
     std::atomic<int> inside{0};
     std::atomic<bool> closed{false};
     std::atomic<int> violations{0};
-    std::latch started{4};
+    auto const use = [&] {
+      while (gate.enter(Deadline::never())) {
+        if (inside.fetch_add(1) != 0 || closed) ++violations;
+        bool const closes = ++entered == last;
+        inside.fetch_sub(1);
+        gate.leave(CancelOutcome::taken);
+        if (!closes) continue;
+        if (!gate.close(Deadline::never()) || inside != 0) ++violations;
+        closed = true;
+      }
+    };
     {
       std::vector<std::jthread> threads;
-      for (int i = 0; i < 4; ++i) {
-        threads.emplace_back([&] {
-          started.count_down();
-          while (gate.enter(Deadline::never())) {
-            if (inside.fetch_add(1) != 0 || closed) ++violations;
-            inside.fetch_sub(1);
-            gate.leave(CancelOutcome::taken);
-          }
-        });
-      }
-      started.wait();
-      for (auto spins = random() % 1000; spins != 0; --spins) std::this_thread::yield();
-      CHECK(gate.close(Deadline::never()));
-      closed = true;
+      for (int i = 0; i < 4; ++i) threads.emplace_back(use);
     }
     CHECK(violations == 0);
   }
