@@ -27,7 +27,11 @@ Manager::Manager(std::unique_ptr<ConninfoSource> source, Options options)
              [this](Overdue const &overdue) { warn_of_hold(overdue); }},
       opener_{options_, *source_, counters_, log_} {}
 
-Manager::~Manager() { delete successor_.load(std::memory_order_acquire); }
+Manager::~Manager() {
+  delete successor_.load(std::memory_order_acquire);
+  // A thread of the parent may have waited in it, and would be waited for.
+  if (birth_.is_another()) static_cast<void>(new std::shared_ptr{std::move(cancel_key_)});
+}
 
 std::shared_ptr<Manager> const &Manager::in_this_process(std::shared_ptr<Manager> const &manager) {
   auto const *found = &manager;

@@ -189,6 +189,22 @@ TEST_CASE("forks in the midst of traffic: every child gets a session, the parent
   CHECK(fixture.manager.epoch() == 1);
 }
 
+TEST_CASE("a child cannot cancel what its parent runs") {
+  Fixture fixture;
+  auto lease = fixture.manager.lease();
+  auto const canceller = lease.canceller();
+  CHECK(succeeds_in_child([&] { return !canceller.cancel(); }));
+  CHECK(succeeds_in_child([&] {
+    try {
+      static_cast<void>(lease.canceller());
+    } catch (pqxx::broken_connection const &) {
+      return true;
+    }
+    return false;
+  }));
+  CHECK(canceller.cancel());
+}
+
 TEST_CASE("a child of a child has a session of its own too, and a shut-down manager stays shut down") {
   Fixture fixture;
   auto const backend = ask_for_backend(fixture.manager);

@@ -49,6 +49,7 @@ pqlease::Options options() {
           .idle_probe_after = 20ms,
           .probe_timeout = 250ms,
           .release_timeout = 250ms,
+          .hold_warning = 20ms,
           .on_open = &prepare_statements,
           .logger = std::make_shared<spdlog::logger>("soak", std::make_shared<spdlog::sinks::null_sink_mt>())};
 }
@@ -205,6 +206,7 @@ void Soak::print() const {
   line("taken", tally_.taken.load());
   line("down", tally_.down.load());
   line("SQL errors", tally_.sql_errors.load());
+  line("cancelled statements", tally_.cancelled_statements.load());
   std::cout << "\nstatistics\n";
   line("leases granted", statistics_.leases_granted);
   line("leases contended", statistics_.leases_contended);
@@ -215,6 +217,8 @@ void Soak::print() const {
   line("forced rollbacks", statistics_.forced_rollbacks);
   line("forced closes", statistics_.forced_closes);
   line("quarantined", statistics_.quarantined);
+  line("cancels sent", statistics_.cancels_sent);
+  line("hold warnings", statistics_.hold_warnings);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <iostream>
 #include <memory>
 #include <stdexcept>
+#include <string_view>
 #include <thread>
 
 using namespace std::chrono_literals;
@@ -20,6 +21,8 @@ struct ApplicationError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+constexpr std::string_view cancelled_statement = "57014";
+
 }  // namespace
 
 void Worker::operator()() {
@@ -29,6 +32,7 @@ void Worker::operator()() {
 
 bool Worker::attempt() {
   rest();
+  asked_for_cancel_ = false;
   try {
     act();
   } catch (ManagerClosed const &) {
@@ -62,6 +66,7 @@ void Worker::act() {
       Choice{20, &Worker::leak_by_hand, "a leak: BEGIN by hand"},
       Choice{2, &Worker::leak_object, "a leak: a transaction object"},
       Choice{8, &Worker::leak_copy, "a leak: a COPY"},
+      Choice{20, &Worker::cancel_statements, "statements that another thread cancels"},
       Choice{5, &Worker::ask_twice, "a lease in a lease"},
       Choice{2, &Worker::close, "close()"},
   };
@@ -91,6 +96,11 @@ void Worker::absorb(std::exception_ptr const &error) {
   } catch (ConnectionDown const &) {
     ++tally.down;
     std::this_thread::sleep_for(std::chrono::milliseconds{pick(1, 20)});
+  } catch (pqxx::sql_error const &error) {
+    ++(error.sqlstate() == cancelled_statement ? tally.cancelled_statements : tally.sql_errors);
+    if (error.sqlstate() == cancelled_statement && !asked_for_cancel_) {
+      report_surprise("a statement that somebody else's cancel request has hit");
+    }
   } catch (pqxx::failure const &) {
     ++tally.sql_errors;
   } catch (std::exception const &other) {
@@ -181,6 +191,17 @@ void Worker::ask_twice() {
   } catch (RecursiveLease const &) {
     transfer(lease);
   }
+}
+
+// The requests go on until the lease has ended, so that many are in flight at its end: none may hit the next one.
+void Worker::cancel_statements() {
+  asked_for_cancel_ = true;
+  std::jthread other;
+  auto lease = shared_.manager.lease();
+  other = std::jthread{[canceller = lease.canceller()] {
+    while (canceller.cancel(100ms)) {}
+  }};
+  transfer(lease);
 }
 
 void Worker::close() { shared_.manager.close(); }

@@ -51,6 +51,7 @@ private:
   void leak_object();
   void leak_copy();
   void fail_inside();
+  void cancel_statements();
   void ask_twice();
   void close();
 
@@ -64,6 +65,7 @@ private:
   Shared shared_;
   std::size_t number_;
   std::mt19937_64 random_;
+  bool asked_for_cancel_{false};  // by this thread, for its own lease
   Record &record_;
   Activity &activity_;
 };
