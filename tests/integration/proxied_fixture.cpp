@@ -1,10 +1,21 @@
 #include "proxied_fixture.hpp"
 
+#include <cstdint>
+#include <fstream>
 #include <string>
 
 namespace pqlease::testing {
 
 ProxiedFixture::ProxiedFixture(Options options) : proxy{test_server()}, fixture{proxy.conninfo(), std::move(options)} {}
+
+std::chrono::nanoseconds starved() {
+  // Linux, "Scheduler Statistics": time on a processor, time spent waiting for one, both in nanoseconds.
+  std::ifstream file{"/proc/thread-self/schedstat"};
+  std::int64_t running = 0;
+  std::int64_t waiting = 0;
+  file >> running >> waiting;
+  return std::chrono::nanoseconds{file ? waiting : 0};
+}
 
 void check_next_lease_works(ProxiedFixture &proxied, std::uint64_t epoch) {
   proxied.proxy.forward();

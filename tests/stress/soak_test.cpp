@@ -137,8 +137,10 @@ void Soak::cancel_somebody() { waits_.cancel(std::uniform_int_distribution<std::
 
 void Soak::check_nobody_is_stuck() {
   if (!watchdog_.somebody_is_stuck()) return;
-  std::cout << fmt::format("STUCK for more than {} s: {}, {} leases granted, seed {}\n{}", patience.count(), *manager_,
-                           manager_->statistics().leases_granted, settings_.seed, watchdog_.describe());
+  std::cout << "STUCK: " << *manager_
+            << fmt::format(", {} leases granted, seed {}; no step may take {} s\n{}",
+                           manager_->statistics().leases_granted, settings_.seed, patience.count(),
+                           watchdog_.describe());
   try {
     auto const lease = manager_->lease_for(0ms);
     std::cout << "nobody holds the lease\n";
