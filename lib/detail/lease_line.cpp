@@ -14,7 +14,7 @@ std::optional<Grant> LeaseLine::refusal(std::thread::id thread) const noexcept {
 bool LeaseLine::take(Requester const &requester, TimePoint now) noexcept {
   if (!is_free()) return false;
   if (first_ != nullptr) {
-    if (barged_ >= max_barging) return false;
+    if (barged_ >= max_barging()) return false;
     ++barged_;
   }
   grant_to(requester, now);
@@ -39,6 +39,10 @@ Verdict LeaseLine::consider(Place &place, TimePoint now) noexcept {
 
 LeaseLine::TimePoint LeaseLine::consider_at(Place const &place) const noexcept {
   return std::min(place.deadline, overdue_at());
+}
+
+unsigned LeaseLine::max_barging() const noexcept {
+  return static_cast<unsigned>(std::clamp<std::size_t>(waiting_ / waiters_per_barging, 1, most_barging));
 }
 
 /// Whether the lease is this place's: granted already, or free and this place is the first.
@@ -69,7 +73,7 @@ Returned LeaseLine::release(TimePoint now) noexcept {
                     .wake = nullptr};
   if (shut_down_ || first_ == nullptr) return returned;
   returned.wake = first_;
-  if (barged_ >= max_barging) {
+  if (barged_ >= max_barging()) {
     static_cast<void>(claim(*first_, now));
   } else {
     ++first_->calls;

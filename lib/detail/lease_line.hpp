@@ -73,17 +73,16 @@ struct Verdict {
 ///
 /// A lease that comes back while others wait is first left free, and the first in line is told. Whoever runs at that
 /// moment, mostly the thread that gave it back, may take it until the first in line is there (barging), so that the
-/// session is at work while a thread wakes up. One such lease is all that can pass the first in line: after it, the
-/// lease goes to the first in line directly. So nobody starves, and at least every second lease goes by order of
-/// arrival.
+/// session is at work while a thread wakes up. So many such leases as max_barging() may pass the first in line; then
+/// the lease goes to the first in line directly. So nobody starves.
 ///
 /// Thread safety: none.
 class LeaseLine {
 public:
   using TimePoint = std::chrono::steady_clock::time_point;
 
-  /// How many leases may pass the first in line. With two or more, most leases would go to those who did not wait.
-  static constexpr unsigned max_barging = 1;
+  static constexpr std::size_t waiters_per_barging = 16;
+  static constexpr std::size_t most_barging = 3;
 
   explicit LeaseLine(LineLimits limits) noexcept : limits_{limits} {}
 
@@ -115,6 +114,11 @@ public:
 
   /// The holder, if it has had the lease for too long and nobody was told yet. Once for every lease.
   [[nodiscard]] std::optional<Overdue> overdue(TimePoint now) noexcept;
+
+  /// How many leases may pass the first in line: one for every sixteen that wait, from one to three. With one, every
+  /// second lease goes by order of arrival. The longer the line, the less a few more add to a wait, and the more the
+  /// change of threads costs.
+  [[nodiscard]] unsigned max_barging() const noexcept;
 
   [[nodiscard]] bool is_shut_down() const noexcept { return shut_down_; }
   [[nodiscard]] bool is_free() const noexcept { return holder_.thread == std::thread::id{}; }

@@ -8,8 +8,10 @@ namespace {
 
 using Clock = Deadline::Clock;
 
-// Some tens of microseconds: about one short statement.
+// All in all some tens of microseconds: about one short statement. The looks keep the yields from crowding out the
+// scheduler's other work, the session's among it.
 constexpr int yields_before_sleep = 100;
+constexpr int looks_before_yield = 300;
 
 }  // namespace
 
@@ -84,7 +86,12 @@ void LeaseQueue::wait(Waiter &waiter, MutexLock &lock) {
 /// This thread was woken for a free lease, and another one took it first. Its turn comes next: it stays awake for about
 /// as long as a short statement takes, and saves the session the wait for one more thread to wake up.
 void LeaseQueue::await_hand_over(Waiter const &waiter) const noexcept {
-  for (int i = 0; i < yields_before_sleep && holder_thread() != waiter.requester.thread; ++i) std::this_thread::yield();
+  for (int yields = 0; yields < yields_before_sleep; ++yields) {
+    for (int looks = 0; looks < looks_before_yield; ++looks) {
+      if (holder_thread() == waiter.requester.thread) return;
+    }
+    std::this_thread::yield();
+  }
 }
 
 Returned LeaseQueue::release(Clock::time_point now) noexcept {

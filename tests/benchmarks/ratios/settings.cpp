@@ -20,7 +20,7 @@ constexpr std::string_view usage =
     "Compares leases with their alternatives and prints a table. Ends with 1 when a limit is missed.\n"
     "\n"
     "  --rounds N              of each comparison (11)\n"
-    "  --seconds S             of one side of a round (0.5)\n"
+    "  --seconds S             of one side of a round (1)\n"
     "  --fairness-rounds N     of the fairness rows (5)\n"
     "  --fairness-seconds S    of one side of such a round (5)\n"
     "  --json FILE             where to write the table as JSON ({})\n"

@@ -10,7 +10,7 @@ namespace pqlease::benchmarks {
 /// What the command line asks for.
 struct Settings {
   int rounds{11};              ///< of each comparison
-  Seconds round_length{0.5};   ///< of one side of a round
+  Seconds round_length{1};     ///< of one side of a round
   int fairness_rounds{5};      ///< of the fairness rows, which need longer ones
   Seconds fairness_length{5};  ///< of one side of such a round
   std::filesystem::path json{};
