@@ -30,6 +30,9 @@ struct Patience;
 ///
 /// Thread safety: every member, from any thread.
 /// Lifetime: leases may outlive the manager; the session is closed when the last of them ends.
+/// Fork: in a child process the manager works, with a session of its own, opened by its first lease in a new epoch, and
+///       with statistics that start at zero. A lease that the child inherits is as good as lost; nothing that is done
+///       to it there reaches the server, and its release does nothing. Source: POSIX, pthread_atfork.
 class PQLEASE_API ManagedConnection {
 public:
   /// Validates the connection string (PQconninfoParse) and the options; does not connect.
@@ -52,7 +55,8 @@ public:
   /// As shutdown().
   ~ManagedConnection();
 
-  /// Waits for exclusive use of the session, opening it first if need be.
+  /// Waits for exclusive use of the session, opening it first if need be. Leases are granted in order of arrival, but
+  /// for a few that may pass who is first in line and not yet awake, one as a rule and never more than three.
   ///
   /// Blocking: at most Options::lease_timeout, queue, opening and probe together; opening alone at most
   ///           Options::connect_timeout.
