@@ -143,7 +143,7 @@ void Manager::release(LeaseEnd const &end) {
   count(plan, settled);
   bool const unchanged = settled == Settled::handed_over;
   publish(unchanged ? found.status : session_.status());
-  tell_return(hand_over(unchanged && !cancel_pending ? started : Deadline::Clock::now()));
+  hand_over(unchanged && !cancel_pending ? started : Deadline::Clock::now());
   report(end, found, plan.report, settled);
 }
 
@@ -245,7 +245,7 @@ void Manager::shut_down() noexcept {
   publish();
 }
 
-Returned Manager::hand_over(Deadline::Clock::time_point now) noexcept {
+void Manager::hand_over(Deadline::Clock::time_point now) noexcept {
   last_used_ = now;
   if (granted_at_) counters_.hold.record(last_used_ - *std::exchange(granted_at_, std::nullopt));
   auto const returned = queue_.release(last_used_);
@@ -253,22 +253,21 @@ Returned Manager::hand_over(Deadline::Clock::time_point now) noexcept {
     session_.discard();
     publish();
   }
-  return returned;
+  if (returned.was_overdue) tell_return(returned, now);
 }
 
-void Manager::warn_of_hold(Overdue const &overdue) noexcept {
+// Both are called where nothing may be thrown; for want of memory a line is lost.
+void Manager::warn_of_hold(Overdue const &overdue) noexcept try {
   ++counters_.hold_warnings;
   log_.write(Severity::warning, fmt::format("{}: a lease is held for long: {}", name(),
                                             describe(overdue.holder, overdue.waiters, Deadline::Clock::now())));
-}
+} catch (...) {}
 
-void Manager::tell_return(Returned const &returned) const noexcept {
-  if (!returned.was_overdue) return;
-  auto const held =
-      std::chrono::duration_cast<std::chrono::milliseconds>(Deadline::Clock::now() - returned.holder.since);
+void Manager::tell_return(Returned const &returned, Deadline::Clock::time_point now) const noexcept try {
+  auto const held = std::chrono::duration_cast<std::chrono::milliseconds>(now - returned.holder.since);
   log_.write(Severity::warning, fmt::format("{}: the lease taken at {} has come back after {} ms", name(),
                                             describe(returned.holder.where), held.count()));
-}
+} catch (...) {}
 
 Status Manager::status() const noexcept {
   auto const holder = queue_.holder_thread();

@@ -94,9 +94,9 @@ private:
   [[nodiscard]] Settled settle(ReleaseAction action, Deadline deadline) noexcept;
   void count(ReleasePlan const &plan, Settled settled) noexcept;
   void report(LeaseEnd const &end, SessionCondition const &found, ReleaseReport report, Settled settled);
-  Returned hand_over(Deadline::Clock::time_point now = Deadline::Clock::now()) noexcept;
+  void hand_over(Deadline::Clock::time_point now = Deadline::Clock::now()) noexcept;
   void warn_of_hold(Overdue const &overdue) noexcept;
-  void tell_return(Returned const &returned) const noexcept;
+  void tell_return(Returned const &returned, Deadline::Clock::time_point now) const noexcept;
   void publish() noexcept { publish(session_.status()); }
   void publish(Status status) noexcept { published_.store(status, std::memory_order_release); }
 

@@ -94,7 +94,7 @@ TEST_CASE("probing ends at the lease's own deadline") {
   }
 }
 
-TEST_CASE("a peer that vanished without a FIN is found within probe_timeout") {
+TEST_CASE("trap: a peer that vanished without a FIN is found within probe_timeout") {
   ProxiedFixture proxied{Options{.idle_probe_after = 0ms, .probe_timeout = 300ms}};
   open_session(proxied);
   proxied.proxy.swallow();

@@ -1,4 +1,5 @@
 #include "fixture.hpp"
+#include "support/black_hole.hpp"
 
 #include <doctest/doctest.h>
 
@@ -55,6 +56,19 @@ TEST_CASE("a lease held for too long is reported once by those who wait, and so 
   auto const returns = lines_with(fixture.log, "has come back");
   REQUIRE(returns.size() == 1);
   CHECK(returns.front().find(line_of(where)) != std::string::npos);
+}
+
+TEST_CASE("a lease that spends its time on opening, in vain, is reported and comes back as well") {
+  pqlease::testing::BlackHole const black_hole;
+  pqlease::testing::LogCapture const log;
+  pqlease::ManagedConnection manager{"host=127.0.0.1 port=" + std::to_string(black_hole.port()),
+                                     {.connect_timeout = 500ms, .hold_warning = 5ms, .logger = log.logger()}};
+  std::jthread opener{[&] { CHECK_THROWS_AS(static_cast<void>(manager.lease()), pqlease::ConnectionDown); }};
+  while (manager.status() != pqlease::Status::leased) std::this_thread::yield();
+  CHECK_THROWS_AS(static_cast<void>(manager.lease_for(20ms)), LeaseTimeout);
+  opener.join();
+  CHECK(lines_with(log, "held for long").size() == 1);
+  CHECK(lines_with(log, "has come back").size() == 1);
 }
 
 TEST_CASE("nothing is reported of a lease that nobody waits for") {

@@ -59,7 +59,7 @@ TEST_CASE("with_lease rolls back when its function throws, and the exception pas
   CHECK(fixture.manager.statistics().leaks == 1);
 }
 
-TEST_CASE("with_lease closes a session that an administrator ended, which libpqxx reports as a plain sql_error") {
+TEST_CASE("trap: libpqxx gives 57P01 as a plain sql_error; with_lease closes the session all the same") {
   Fixture fixture;
   CHECK_THROWS(fixture.manager.with_lease([](pqxx::connection &connection) {
     pqxx::nontransaction{connection}.exec("SELECT pg_terminate_backend(pg_backend_pid())");
