@@ -63,16 +63,18 @@ Lease ManagedConnection::try_lease(std::source_location where) {
   return {std::move(manager), where};
 }
 
-Status ManagedConnection::status() const noexcept { return in_this_process(manager_)->status(); }
-bool ManagedConnection::is_open() const noexcept { return in_this_process(manager_)->is_open(); }
-std::uint64_t ManagedConnection::epoch() const noexcept { return in_this_process(manager_)->epoch(); }
-Statistics ManagedConnection::statistics() const noexcept { return in_this_process(manager_)->statistics(); }
+Status ManagedConnection::status() const noexcept { return Manager::known_in_this_process(manager_).status(); }
+bool ManagedConnection::is_open() const noexcept { return Manager::known_in_this_process(manager_).is_open(); }
+std::uint64_t ManagedConnection::epoch() const noexcept { return Manager::known_in_this_process(manager_).epoch(); }
+Statistics ManagedConnection::statistics() const noexcept {
+  return Manager::known_in_this_process(manager_).statistics();
+}
 std::string ManagedConnection::conninfo() const { return in_this_process(manager_)->name(); }
 void ManagedConnection::close(std::source_location where) {
   auto const manager = in_this_process(manager_);  // outlives this object, as take() says
   manager->close(where);
 }
-void ManagedConnection::shutdown() noexcept { in_this_process(manager_)->shut_down(); }
+void ManagedConnection::shutdown() noexcept { Manager::known_in_this_process(manager_).shut_down(); }
 
 std::ostream &operator<<(std::ostream &out, ManagedConnection const &manager) {
   return out << "<ManagedConnection: " << manager.conninfo() << " (" << manager.status() << ")>";

@@ -21,6 +21,9 @@ class CancelKey;
 /// that comes between two statements does nothing, so that a thread that winds up also looks at its stop token before
 /// each statement; who wants a lease to end no matter what calls cancel() again until it returns false.
 ///
+/// What decides is that the server closes the request's connection once it has acted. libpq before 17 takes a
+/// connection that something in between has cut for the same; such a request may arrive late after all.
+///
 /// Thread safety: every member, from any thread; requests of one lease are sent one after the other.
 /// Lifetime: copies are cheap. May outlive the lease and its manager: it cancels nothing from the moment on that the
 ///           lease ends. A lease that is moved takes its cancellers along.

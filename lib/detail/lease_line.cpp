@@ -13,10 +13,7 @@ std::optional<Grant> LeaseLine::refusal(std::thread::id thread) const noexcept {
 
 bool LeaseLine::take(Requester const &requester, TimePoint now) noexcept {
   if (!is_free()) return false;
-  if (first_ != nullptr) {
-    if (barged_ >= max_barging()) return false;
-    ++barged_;
-  }
+  if (first_ != nullptr) ++barged_;
   grant_to(requester, now);
   return true;
 }
@@ -30,11 +27,12 @@ bool LeaseLine::join(Place &place) noexcept {
   return true;
 }
 
-Verdict LeaseLine::consider(Place &place, TimePoint now) noexcept {
-  if (claim(place, now)) return {.grant = Grant::granted};
-  if (!shut_down_ && !place.cancelled && now < place.deadline) return {};
-  auto const reason = shut_down_ ? Grant::shut_down : place.cancelled ? Grant::cancelled : Grant::taken;
-  return {.grant = reason, .wake = leave(place)};
+std::optional<Grant> LeaseLine::consider(Place &place, TimePoint now) noexcept {
+  if (claim(place, now)) return Grant::granted;
+  if (!shut_down_ && !place.cancelled && now < place.deadline) return std::nullopt;
+  unlink(place);
+  if (shut_down_) return Grant::shut_down;
+  return place.cancelled ? Grant::cancelled : Grant::taken;
 }
 
 LeaseLine::TimePoint LeaseLine::consider_at(Place const &place) const noexcept {
@@ -54,16 +52,6 @@ bool LeaseLine::claim(Place &place, TimePoint now) noexcept {
   barged_ = 0;
   grant_to(place.requester, now);
   return true;
-}
-
-/// Returns who must look again instead of the one who leaves.
-Place *LeaseLine::leave(Place &place) noexcept {
-  bool const was_first = &place == first_;
-  unlink(place);
-  // It may have been told that the lease is free: the next one in line has to know.
-  if (!was_first || !is_free() || first_ == nullptr) return nullptr;
-  ++first_->calls;
-  return first_;
 }
 
 Returned LeaseLine::release(TimePoint now) noexcept {

@@ -62,12 +62,6 @@ struct Returned {
   Place *wake{nullptr};     ///< who must look again, by consider()
 };
 
-/// What becomes of a place: an answer, or nothing yet.
-struct Verdict {
-  std::optional<Grant> grant;
-  Place *wake{nullptr};  ///< who must look again instead, by consider()
-};
-
 /// Who may use the session next: in order of arrival, with bounded barging. It decides and remembers, and does nothing
 /// else: no mutex, no clock, no thread.
 ///
@@ -89,15 +83,15 @@ public:
   /// Why this thread cannot even wait: recursive or shut_down.
   [[nodiscard]] std::optional<Grant> refusal(std::thread::id thread) const noexcept;
 
-  /// Takes the lease if it is free for whoever comes.
+  /// Takes the lease if it is free, even before those in line.
   [[nodiscard]] bool take(Requester const &requester, TimePoint now) noexcept;
 
   /// Lines up. Returns false when as many wait as may.
   [[nodiscard]] bool join(Place &place) noexcept;
 
-  /// Grants or refuses the lease to a place in line, if it is time to; the place has then left the line. A grant counts
-  /// even when the time ran out meanwhile, lest the lease get lost.
-  [[nodiscard]] Verdict consider(Place &place, TimePoint now) noexcept;
+  /// Grants or refuses the lease to a place in line, if it is time to; the place has then left the line. The first in
+  /// line takes a free lease even when its time ran out meanwhile, so that no hand-over gets lost.
+  [[nodiscard]] std::optional<Grant> consider(Place &place, TimePoint now) noexcept;
 
   /// When the place must be considered again though nobody woke it.
   [[nodiscard]] TimePoint consider_at(Place const &place) const noexcept;
@@ -128,7 +122,6 @@ public:
 
 private:
   [[nodiscard]] bool claim(Place &place, TimePoint now) noexcept;
-  [[nodiscard]] Place *leave(Place &place) noexcept;
   [[nodiscard]] TimePoint overdue_at() const noexcept;
   void grant_to(Requester const &requester, TimePoint now) noexcept;
   void unlink(Place &place) noexcept;

@@ -8,9 +8,9 @@ namespace {
 
 using Clock = Deadline::Clock;
 
-// All in all some tens of microseconds: about one short statement. The looks keep the yields from crowding out the
-// scheduler's other work, the session's among it.
-constexpr int yields_before_sleep = 100;
+// About as long as a few short statements.
+constexpr std::chrono::microseconds longest_watch{100};
+// The looks keep the yields from crowding out the scheduler's other work, the session's among it.
 constexpr int looks_before_yield = 300;
 
 }  // namespace
@@ -54,10 +54,8 @@ Answer LeaseQueue::wait_in_line(Requester const &requester, Deadline deadline, s
   if (!line_.join(self)) return answer(Grant::crowded);
   for (;;) {
     auto const now = Clock::now();
-    auto const verdict = line_.consider(self, now);
-    wake(verdict.wake);
-    if (verdict.grant) {
-      auto final = answer(*verdict.grant);
+    if (auto const grant = line_.consider(self, now)) {
+      auto final = answer(*grant);
       final.contended = true;
       if (final.grant == Grant::granted) final.waited = final.holder.since - asked;
       return final;
@@ -84,11 +82,14 @@ void LeaseQueue::wait(Waiter &waiter, MutexLock &lock) {
 }
 
 /// This thread was woken for a free lease, and another one took it first. Its turn comes next: it stays awake for about
-/// as long as a short statement takes, and saves the session the wait for one more thread to wake up.
+/// as long as a short statement takes, and saves the session the wait for one more thread to wake up. On a busy machine
+/// a yield may take long, so that the time is looked at after each.
 void LeaseQueue::await_hand_over(Waiter const &waiter) const noexcept {
-  for (int yields = 0; yields < yields_before_sleep; ++yields) {
+  auto const end = std::min(waiter.deadline, Clock::now() + longest_watch);
+  while (!is_shut_down() && Clock::now() < end) {
     for (int looks = 0; looks < looks_before_yield; ++looks) {
-      if (holder_thread() == waiter.requester.thread) return;
+      auto const holder = holder_thread();
+      if (holder == waiter.requester.thread || holder == std::thread::id{}) return;
     }
     std::this_thread::yield();
   }

@@ -53,6 +53,9 @@ public:
   /// caller is the only one who may use the session.
   [[nodiscard]] bool shut_down() noexcept;
 
+  /// In a child process, where the lock may be held for ever: nothing of this queue will be used any more.
+  void abandon() noexcept { shut_down_.store(true, std::memory_order_release); }
+
   [[nodiscard]] bool is_shut_down() const noexcept { return shut_down_.load(std::memory_order_acquire); }
 
   /// The thread that holds the lease, or the default id. Never blocks.

@@ -39,7 +39,18 @@ std::shared_ptr<Manager> const &Manager::in_this_process(std::shared_ptr<Manager
   return *found;
 }
 
-// Only what no thread of the parent can have left half done is looked at: constants and atomics.
+Manager &Manager::known_in_this_process(std::shared_ptr<Manager> const &manager) noexcept {
+  auto const *found = &manager;
+  while ((*found)->birth_.is_another()) {
+    auto const *const next = (*found)->successor_.load(std::memory_order_acquire);
+    if (next == nullptr) break;
+    found = next;
+  }
+  return **found;
+}
+
+// Nothing is looked at that a thread of the parent can have left half done: constants and atomics only, and the user's
+// functions, which are copied.
 std::shared_ptr<Manager> const &Manager::successor() {
   if (auto const *known = successor_.load(std::memory_order_acquire)) return *known;
   auto fresh =
@@ -133,7 +144,8 @@ void Manager::release(LeaseEnd const &end) {
   auto const started = Deadline::Clock::now();
   auto const deadline = Deadline::at(started + options_.release_timeout);
   // First, or a cancel request could hit the ROLLBACK.
-  bool const cancel_pending = cancel_key_ && !revoke_cancel_key(deadline);
+  bool const cancellable = cancel_key_ != nullptr;
+  bool const cancel_pending = cancellable && !revoke_cancel_key(deadline);
   SessionCondition const found{.status = session_.status(),
                                .transaction_registered = session_.has_registered_transaction(),
                                .close_requested = end.close_requested,
@@ -143,7 +155,7 @@ void Manager::release(LeaseEnd const &end) {
   count(plan, settled);
   bool const unchanged = settled == Settled::handed_over;
   publish(unchanged ? found.status : session_.status());
-  hand_over(unchanged && !cancel_pending ? started : Deadline::Clock::now());
+  hand_over(unchanged && !cancellable ? started : Deadline::Clock::now());
   report(end, found, plan.report, settled);
 }
 
@@ -240,6 +252,7 @@ void Manager::close(std::source_location where) {
 }
 
 void Manager::shut_down() noexcept {
+  if (birth_.is_another()) return queue_.abandon();
   if (!queue_.shut_down()) return;
   session_.discard();
   publish();
@@ -270,12 +283,14 @@ void Manager::tell_return(Returned const &returned, Deadline::Clock::time_point 
 } catch (...) {}
 
 Status Manager::status() const noexcept {
+  if (birth_.is_another()) return Status::closed;
   auto const holder = queue_.holder_thread();
   if (holder == std::this_thread::get_id()) return session_.status();
   return holder == std::thread::id{} ? published_.load(std::memory_order_acquire) : Status::leased;
 }
 
 bool Manager::is_open() const noexcept {
+  if (birth_.is_another()) return false;
   if (queue_.holder_thread() == std::this_thread::get_id()) return is_live(session_.status());
   return is_live(published_.load(std::memory_order_acquire));
 }

@@ -50,6 +50,9 @@ public:
   /// `manager`, or in a child process made by fork() the one that has taken its place there, with a session of its own.
   [[nodiscard]] static std::shared_ptr<Manager> const &in_this_process(std::shared_ptr<Manager> const &manager);
 
+  /// The same, but where none has been needed yet in the child the parent's: it says that there is no session.
+  [[nodiscard]] static Manager &known_in_this_process(std::shared_ptr<Manager> const &manager) noexcept;
+
   /// Takes the lease and makes the session ready. Throws: as ManagedConnection::lease().
   void acquire(std::source_location where, Patience patience, std::stop_token const &stop);
 
@@ -69,7 +72,9 @@ public:
   /// By the holder: the session.
   [[nodiscard]] Session &session() noexcept { return session_; }
 
-  void adopt() noexcept { queue_.adopt(); }
+  void adopt() noexcept {
+    if (!birth_.is_another()) queue_.adopt();
+  }
 
   /// Waits for the lease and closes the session.
   void close(std::source_location where);
@@ -78,7 +83,9 @@ public:
   [[nodiscard]] Status status() const noexcept;
   [[nodiscard]] bool is_open() const noexcept;
   [[nodiscard]] std::uint64_t epoch() const noexcept { return counters_.epoch(); }
-  [[nodiscard]] Statistics statistics() const noexcept { return counters_.snapshot(); }
+  [[nodiscard]] Statistics statistics() const noexcept {
+    return birth_.is_another() ? Statistics{} : counters_.snapshot();
+  }
   [[nodiscard]] std::string name() const { return source_->masked(); }
 
   /// The default for a lease.

@@ -39,6 +39,7 @@ std::string describe(std::source_location where) {
 }
 
 std::string describe(Holder const &holder, std::size_t waiters, std::chrono::steady_clock::time_point now) {
+  if (holder.thread == std::thread::id{}) return fmt::format("it is just changing hands; {} waiting", waiters);
   auto const held = std::chrono::duration_cast<std::chrono::milliseconds>(now - holder.since);
   return fmt::format("thread {} has held it for {} ms, taken at {}; {} waiting", describe(holder.thread), held.count(),
                      describe(holder.where), waiters);

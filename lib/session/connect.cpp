@@ -1,5 +1,6 @@
 #include "session/connect.hpp"
 
+#include "session/fork_guard.hpp"
 #include "session/socket.hpp"
 
 #include <new>
@@ -25,9 +26,11 @@ Handle connect(Conninfo const &conninfo, Deadline deadline) {
   auto *const raw = handle.get();
   if (PQstatus(raw) == CONNECTION_BAD) throw failure_of(raw, conninfo);
 
+  ForkGuard guard;
   PQsetErrorVerbosity(raw, PQERRORS_VERBOSE);  // the only way to learn the SQLSTATE of a refusal
   for (auto next = PGRES_POLLING_WRITING; next != PGRES_POLLING_OK; next = PQconnectPoll(raw)) {
     if (next == PGRES_POLLING_FAILED) throw failure_of(raw, conninfo);
+    guard.watch(PQsocket(raw));  // libpq may have gone on to another host
     auto const event = next == PGRES_POLLING_READING ? SocketEvent::readable : SocketEvent::writable;
     if (deadline.passed() || !wait_for_socket(PQsocket(raw), event, deadline)) throw give_up(raw);
   }

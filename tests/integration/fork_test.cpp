@@ -189,6 +189,30 @@ TEST_CASE("forks in the midst of traffic: every child gets a session, the parent
   CHECK(fixture.manager.epoch() == 1);
 }
 
+TEST_CASE("a child that adopts, asks or shuts down what it inherits does not wait for the parent's threads") {
+  Fixture fixture;
+  auto lease = fixture.manager.lease();
+  std::atomic<bool> done{false};
+  std::atomic<int> asking{0};
+  std::jthread other{[&] {
+    while (!done) {
+      // In and out of the queue's lock, so that some forks come while it is held.
+      CHECK_THROWS_AS(static_cast<void>(fixture.manager.lease_for(0ms)), pqlease::LeaseTimeout);
+      ++asking;
+    }
+  }};
+  for (int i = 0; i < 20; ++i) {
+    for (int const before = asking; asking == before;) std::this_thread::yield();
+    CHECK(succeeds_in_child([&] {
+      lease.adopt();
+      lease.release();
+      fixture.manager.shutdown();
+      return fixture.manager.status() == Status::closed && fixture.manager.epoch() == 1;
+    }));
+  }
+  done = true;
+}
+
 TEST_CASE("a child cannot cancel what its parent runs") {
   Fixture fixture;
   auto lease = fixture.manager.lease();

@@ -71,7 +71,7 @@ public:
     for (auto const i : std::deque<std::size_t>{queue_}) {
       auto const verdict = line_.consider(waiting_[i]->place, now_);
       bool const was_granted = holder_ == i;
-      CHECK(verdict.grant == (was_granted ? Grant::granted : Grant::shut_down));
+      CHECK(verdict == (was_granted ? Grant::granted : Grant::shut_down));
       leave(i);
     }
     if (holder_) CHECK(line_.release(now_).shut_down);
@@ -105,7 +105,7 @@ private:
     auto const refusal = line_.refusal(ids_[i]);
     CHECK(refusal == (holder_ == i ? std::optional{Grant::recursive} : std::nullopt));
     if (refusal) return;
-    bool const may_take = !holder_ && (queue_.empty() || passed_ < most_to_pass());
+    bool const may_take = !holder_;
     CHECK(line_.take({.thread = ids_[i], .where = {}}, now_) == may_take);
     if (may_take) {
       if (!queue_.empty()) {
@@ -169,25 +169,24 @@ private:
     auto const verdict = line_.consider(self.place, now_);
     self.woken = false;
     if (holder_ == i) {
-      CHECK(verdict.grant == Grant::granted);
+      CHECK(verdict == Grant::granted);
       return waiting_[i].reset();
     }
     bool const first = queue_.front() == i;
     if (!holder_ && first) {
-      CHECK(verdict.grant == Grant::granted);
+      CHECK(verdict == Grant::granted);
       queue_.pop_front();
       passed_ = 0;
       hold(i);
       return waiting_[i].reset();
     }
     if (!self.place.cancelled && now_ < self.place.deadline) {
-      CHECK_FALSE(verdict.grant);
+      CHECK_FALSE(verdict.has_value());
       return;
     }
-    CHECK(verdict.grant == (self.place.cancelled ? Grant::cancelled : Grant::taken));
-    if (verdict.grant == Grant::taken) ++timed_out_;
+    CHECK(verdict == (self.place.cancelled ? Grant::cancelled : Grant::taken));
+    if (verdict == Grant::taken) ++timed_out_;
     leave(i);
-    wake(verdict.wake);
   }
 
   void cancel(std::size_t i) {
@@ -222,13 +221,6 @@ private:
   void leave(std::size_t i) {
     std::erase(queue_, i);
     waiting_[i].reset();
-  }
-
-  void wake(Place const *place) {
-    if (place == nullptr) return;
-    for (auto &waiting : waiting_) {
-      if (waiting && &waiting->place == place) waiting->woken = true;
-    }
   }
 
   static constexpr std::chrono::milliseconds hold_warning{40};
