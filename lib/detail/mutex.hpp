@@ -11,6 +11,8 @@
 
 #define PQLEASE_GUARDED_BY(mutex) PQLEASE_THREAD_SAFETY(guarded_by(mutex))
 #define PQLEASE_REQUIRES(mutex) PQLEASE_THREAD_SAFETY(requires_capability(mutex))
+#define PQLEASE_ACQUIRES(mutex) PQLEASE_THREAD_SAFETY(acquire_capability(mutex))
+#define PQLEASE_RELEASES(mutex) PQLEASE_THREAD_SAFETY(release_capability(mutex))
 
 namespace pqlease::detail {
 

@@ -37,10 +37,10 @@ public:
   }
 
 private:
-  static void before_fork() noexcept { process_wide_mutex().lock(); }
-  static void in_parent() noexcept { process_wide_mutex().unlock(); }
+  static void before_fork() noexcept PQLEASE_ACQUIRES(process_wide_mutex()) { process_wide_mutex().lock(); }
+  static void in_parent() noexcept PQLEASE_RELEASES(process_wide_mutex()) { process_wide_mutex().unlock(); }
 
-  static void in_child() noexcept {
+  static void in_child() noexcept PQLEASE_RELEASES(process_wide_mutex()) {
     int const dead = first_ == nullptr ? -1 : dead_socket();
     for (auto *guard = first_; guard != nullptr; guard = guard->next_) {
       if (is_same_socket(*guard)) replace(guard->socket_, dead);

@@ -28,9 +28,7 @@ enum class Silence {
 };
 constexpr std::array both_silences{Silence::swallowed, Silence::stalled};
 
-void go_silent(FaultProxy &proxy, Silence silence) {
-  silence == Silence::swallowed ? proxy.swallow() : proxy.stall();
-}
+void go_silent(FaultProxy &proxy, Silence silence) { silence == Silence::swallowed ? proxy.swallow() : proxy.stall(); }
 
 }  // namespace
 

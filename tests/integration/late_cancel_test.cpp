@@ -43,7 +43,8 @@ bool nap(pqlease::Lease &lease) {
 
 TEST_SUITE_BEGIN("late cancel");
 
-TEST_CASE("trap: a cancel request that arrives late and hits the next lease's statement: release waits for one in flight") {
+TEST_CASE(
+    "trap: a cancel request that arrives late and hits the next lease's statement: release waits for one in flight") {
   if (!loopback_conninfo()) return;
   RelayedFixture relayed;
   auto &manager = relayed.fixture.manager;
