@@ -76,7 +76,7 @@ private:
       PQLEASE_REQUIRES(mutex_);
   [[nodiscard]] Answer answer(Grant grant) PQLEASE_REQUIRES(mutex_);
   void publish() noexcept PQLEASE_REQUIRES(mutex_);
-  void wake(Place *place) noexcept PQLEASE_REQUIRES(mutex_);
+  static void wake(Place *place) noexcept;
   [[nodiscard]] Answer wait_in_line(Requester const &requester, Deadline deadline, std::stop_token const &stop);
   void wait(Waiter &waiter, MutexLock &lock) PQLEASE_REQUIRES(mutex_);
   void await_hand_over(Waiter const &waiter) const noexcept;

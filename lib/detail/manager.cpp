@@ -5,6 +5,7 @@
 #include <pqxx/except>
 #include <spdlog/fmt/fmt.h>
 
+#include <new>
 #include <utility>
 
 namespace pqlease::detail {
@@ -30,7 +31,7 @@ Manager::Manager(std::unique_ptr<ConninfoSource> source, Options options)
 Manager::~Manager() {
   delete successor_.load(std::memory_order_acquire);
   // A thread of the parent may have waited in it, and would be waited for.
-  if (birth_.is_another()) static_cast<void>(new std::shared_ptr{std::move(cancel_key_)});
+  if (birth_.is_another()) static_cast<void>(new (std::nothrow) std::shared_ptr{std::move(cancel_key_)});
 }
 
 std::shared_ptr<Manager> const &Manager::in_this_process(std::shared_ptr<Manager> const &manager) {

@@ -26,13 +26,13 @@ public:
 
   static void add(ForkGuard &guard) noexcept {
     guard.previous_ = nullptr;
-    guard.next_ = first_;
-    if (first_ != nullptr) first_->previous_ = &guard;
-    first_ = &guard;
+    guard.next_ = first;
+    if (first != nullptr) first->previous_ = &guard;
+    first = &guard;
   }
 
   static void remove(ForkGuard &guard) noexcept {
-    (guard.previous_ == nullptr ? first_ : guard.previous_->next_) = guard.next_;
+    (guard.previous_ == nullptr ? first : guard.previous_->next_) = guard.next_;
     if (guard.next_ != nullptr) guard.next_->previous_ = guard.previous_;
   }
 
@@ -41,8 +41,8 @@ private:
   static void in_parent() noexcept PQLEASE_RELEASES(process_wide_mutex()) { process_wide_mutex().unlock(); }
 
   static void in_child() noexcept PQLEASE_RELEASES(process_wide_mutex()) {
-    int const dead = first_ == nullptr ? -1 : dead_socket();
-    for (auto *guard = first_; guard != nullptr; guard = guard->next_) {
+    int const dead = first == nullptr ? -1 : dead_socket();
+    for (auto *guard = first; guard != nullptr; guard = guard->next_) {
       if (is_same_socket(*guard)) replace(guard->socket_, dead);
     }
     if (dead >= 0) ::close(dead);
@@ -72,7 +72,7 @@ private:
     }
   }
 
-  static constinit inline ForkGuard *first_{nullptr};  // guarded by process_wide_mutex()
+  static constinit inline ForkGuard *first{nullptr};  // guarded by process_wide_mutex()
 };
 
 ForkGuard::ForkGuard() noexcept { ForkRegistry::install(); }
