@@ -24,14 +24,18 @@ Slice selects(Contender &contender, int threads) {
   return [=](Seconds length) { return run_crew(threads, length, look_up).tally(); };
 }
 
-/// A session's process may be lucky or not with its memory, so every round opens new ones.
+/// A session's process may be lucky or not with its memory, so every round opens new ones. Which side opens first, and
+/// has the first slice, changes from round to round.
 Row compare(std::string name, std::optional<Limit> limit, Settings const &settings, int threads,
             MakeContender const &make_ours, MakeContender const &make_other) {
   std::vector<Round<double>> rounds;
   for (int i = 0; i < settings.rounds; ++i) {
-    auto const ours = make_ours();
-    auto const other = make_other();
-    rounds.push_back(alternate(settings.round_length, selects(*ours, threads), selects(*other, threads)));
+    bool const ours_first = i % 2 == 0;
+    auto const first = ours_first ? make_ours() : make_other();
+    auto const second = ours_first ? make_other() : make_ours();
+    auto round = alternate(settings.round_length, selects(*first, threads), selects(*second, threads));
+    if (!ours_first) std::swap(round.ours, round.other);
+    rounds.push_back(round);
   }
   return {.name = fmt::format("{}, {}", name, threads == 1 ? "1 thread" : fmt::format("{} threads", threads)),
           .limit = limit,
