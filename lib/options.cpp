@@ -19,6 +19,13 @@ void require_range(char const *name, std::chrono::milliseconds value, std::chron
   }
 }
 
+void require_factor(char const *name, double value) {
+  // NaN compares as neither.
+  if (!(value >= 1.0 && value <= 100.0)) {
+    throw InvalidOption{name, fmt::format("is {}; it must lie between 1 and 100", value)};
+  }
+}
+
 }  // namespace
 
 void validate(Options const &options) {
@@ -28,6 +35,9 @@ void validate(Options const &options) {
   require_range("probe_timeout", options.probe_timeout, 1ms);
   require_range("release_timeout", options.release_timeout, 0ms);
   require_range("hold_warning", options.hold_warning, 0ms);
+  require_range("reconnect.initial_delay", options.reconnect.initial_delay, 0ms);
+  require_range("reconnect.max_delay", options.reconnect.max_delay, options.reconnect.initial_delay);
+  require_factor("reconnect.factor", options.reconnect.factor);
 }
 
 }  // namespace pqlease

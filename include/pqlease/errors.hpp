@@ -2,6 +2,9 @@
 
 #include <pqlease/export.hpp>
 
+#include <chrono>
+#include <cstdint>
+#include <optional>
 #include <source_location>
 #include <stdexcept>
 #include <string>
@@ -63,14 +66,18 @@ public:
 /// Next: try again later, or look at sqlstate().
 class PQLEASE_API ConnectionDown : public Error {
 public:
-  explicit ConnectionDown(std::string const &what, std::string sqlstate = {});
+  explicit ConnectionDown(std::string const &what, std::string sqlstate = {}, std::chrono::milliseconds retry_in = {});
 
   /// The SQLSTATE with which the server refused, such as 28P01 (wrong password) or 3D000 (no such database);
   /// empty when no server answered. Source: PostgreSQL, appendix A.
   [[nodiscard]] std::string const &sqlstate() const noexcept { return sqlstate_; }
 
+  /// The time from the throw to the next attempt to open; zero when that will be the next lease's (ReconnectPolicy).
+  [[nodiscard]] std::chrono::milliseconds retry_in() const noexcept { return retry_in_; }
+
 private:
   std::string sqlstate_;
+  std::chrono::milliseconds retry_in_;
 };
 
 /// ManagedConnection::shutdown() was called, or the manager is being destroyed. Next: wind up.
@@ -95,6 +102,28 @@ public:
 
 private:
   std::string option_;
+};
+
+/// A block was rolled back although nothing was thrown inside it: its transaction had failed, by an error of SQL that
+/// was swallowed, or an inner block doomed it, or a COMMIT that was lost was found to be rolled back. Nothing of it is
+/// in the database. Next: run it again, or look for the swallowed error.
+class PQLEASE_API TransactionAborted : public Error {
+public:
+  using Error::Error;
+};
+
+/// The session was lost while COMMIT was under way, and nobody knows whether it was carried out. Next: look into the
+/// database before anything is done again; or use Outcome::resolve.
+class PQLEASE_API OutcomeUnknown : public Error {
+public:
+  explicit OutcomeUnknown(std::string const &what, std::optional<std::uint64_t> transaction_id = {});
+
+  /// For pg_xact_status(); nothing unless the block ran with Outcome::resolve. Source: PostgreSQL, chapter "Functions",
+  /// "Transaction ID and Snapshot Information Functions".
+  [[nodiscard]] std::optional<std::uint64_t> transaction_id() const noexcept { return transaction_id_; }
+
+private:
+  std::optional<std::uint64_t> transaction_id_;
 };
 
 /// The library was called in a way that cannot work, such as dereferencing an empty lease.

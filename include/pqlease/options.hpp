@@ -1,6 +1,7 @@
 #pragma once
 
 #include <pqlease/export.hpp>
+#include <pqlease/reconnect_policy.hpp>
 
 #include <pqxx/connection>
 #include <spdlog/fwd.h>
@@ -8,9 +9,17 @@
 #include <chrono>
 #include <cstddef>
 #include <functional>
+#include <map>
 #include <memory>
+#include <string>
 
 namespace pqlease {
+
+/// What a session must be good for.
+enum class Require {
+  anything,  ///< whatever server answers
+  writable,  ///< neither a standby nor read-only by default, as the server reports both (libpq, PQparameterStatus)
+};
 
 /// How a manager behaves. An aggregate for designated initialisers; a value out of range is an InvalidOption when the
 /// manager is made. Every duration is at most 24 hours.
@@ -39,6 +48,16 @@ struct Options {
   /// tells when it has come back. It is the waiters who notice, so that a lease that nobody waits for is never
   /// reported. 0: off.
   std::chrono::milliseconds hold_warning{0};
+
+  /// When to try again after the session could not be opened.
+  ReconnectPolicy reconnect{};
+
+  /// Run-time parameters of every session, set before on_open runs: {"search_path", "app, public"}. A value that the
+  /// server refuses makes the open fail. Source: PostgreSQL, chapter "Server Configuration", "Setting Parameters".
+  std::map<std::string, std::string> session_parameters{};
+
+  /// What the session must be good for. A session that no longer is, is replaced before the next lease.
+  Require require{Require::anything};
 
   /// Session setup, run once for every session before anyone gets it. Runs in the thread that opens, with the lease
   /// held but no lock, outside any time-out; it must leave no transaction open. If it throws, the session is closed and

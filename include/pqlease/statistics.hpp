@@ -31,6 +31,17 @@ struct Statistics {
   std::uint64_t cancels_sent{};   ///< cancel requests of a Canceller that the server took, counted when the lease ends
   std::uint64_t hold_warnings{};  ///< leases that were reported as held for too long
 
+  std::uint64_t blocks_committed{};    ///< outermost atomic blocks that were committed
+  std::uint64_t blocks_rolled_back{};  ///< attempts at such a block that were rolled back
+  std::uint64_t blocks_retried{};      ///< of these, the ones that were followed by another attempt
+  std::uint64_t blocks_given_up{};     ///< of these, the ones that another attempt might have helped, and none was left
+  std::uint64_t in_doubt_committed{};  ///< lost COMMITs that were found to be committed (Outcome::resolve)
+  std::uint64_t in_doubt_rolled_back{};  ///< lost COMMITs that were found to be rolled back
+  std::uint64_t in_doubt_unknown{};      ///< lost COMMITs that ended with OutcomeUnknown
+
+  std::uint64_t notifications_delivered{};  ///< notifications given to handlers, each counted once for every handler
+  std::uint64_t notification_gaps{};        ///< gaps announced to handlers, counted in the same way
+
   /// From asking to having the session to oneself, of the leases granted; one that did not wait counts as zero. Opening
   /// and probing the session come after it, and count as holding.
   Histogram wait{};

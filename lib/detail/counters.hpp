@@ -27,6 +27,9 @@ struct Counters {
   Counter sessions_opened, failed_opens, sessions_replaced;
   Counter leaks, forced_rollbacks, forced_closes, quarantined;
   Counter cancels_sent, hold_warnings;
+  Counter blocks_committed, blocks_rolled_back, blocks_retried, blocks_given_up;
+  Counter in_doubt_committed, in_doubt_rolled_back, in_doubt_unknown;
+  Counter notifications_delivered, notification_gaps;
   LiveHistogram wait, hold;
 
   /// The epoch that the parent process had reached when it forked this one; 0 in the first process.
@@ -49,7 +52,16 @@ struct Counters {
                     .leases_refused = leases_refused.value(),
                     .cancels_sent = cancels_sent.value(),
                     .hold_warnings = hold_warnings.value(),
+                    .blocks_committed = blocks_committed.value(),
+                    .blocks_retried = blocks_retried.value(),
+                    .blocks_given_up = blocks_given_up.value(),
+                    .in_doubt_committed = in_doubt_committed.value(),
+                    .in_doubt_rolled_back = in_doubt_rolled_back.value(),
+                    .in_doubt_unknown = in_doubt_unknown.value(),
+                    .notifications_delivered = notifications_delivered.value(),
+                    .notification_gaps = notification_gaps.value(),
                     .hold = hold.snapshot()};
+    copy.blocks_rolled_back = blocks_rolled_back.value();
     copy.wait = wait.snapshot();
     copy.leases_granted = copy.wait.count();
     return copy;

@@ -31,6 +31,18 @@ inline constexpr std::array counter_fields{
     StatisticsField{&Statistics::leases_refused, "leases_refused", "Requests that ended with TooManyWaiters."},
     StatisticsField{&Statistics::cancels_sent, "cancels_sent", "Cancel requests that the server took."},
     StatisticsField{&Statistics::hold_warnings, "hold_warnings", "Leases reported as held for too long."},
+    StatisticsField{&Statistics::blocks_committed, "blocks_committed", "Atomic blocks that were committed."},
+    StatisticsField{&Statistics::blocks_rolled_back, "blocks_rolled_back",
+                    "Attempts at a block that were rolled back."},
+    StatisticsField{&Statistics::blocks_retried, "blocks_retried", "Attempts at a block followed by another one."},
+    StatisticsField{&Statistics::blocks_given_up, "blocks_given_up", "Blocks that ran out of attempts."},
+    StatisticsField{&Statistics::in_doubt_committed, "in_doubt_committed", "Lost COMMITs found to be committed."},
+    StatisticsField{&Statistics::in_doubt_rolled_back, "in_doubt_rolled_back", "Lost COMMITs found to be rolled back."},
+    StatisticsField{&Statistics::in_doubt_unknown, "in_doubt_unknown",
+                    "Lost COMMITs that nobody knows the outcome of."},
+    StatisticsField{&Statistics::notifications_delivered, "notifications_delivered",
+                    "Notifications given to handlers, once for each."},
+    StatisticsField{&Statistics::notification_gaps, "notification_gaps", "Gaps announced to handlers, once for each."},
 };
 
 inline constexpr std::array histogram_fields{

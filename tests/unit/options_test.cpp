@@ -4,6 +4,8 @@
 
 #include <doctest/doctest.h>
 
+#include <limits>
+
 using namespace std::chrono_literals;
 using pqlease::InvalidOption;
 using pqlease::Options;
@@ -33,6 +35,10 @@ TEST_CASE("a value out of range is refused by the name of its field") {
   CHECK(refused_field({.probe_timeout = 0ms}) == "probe_timeout");
   CHECK(refused_field({.release_timeout = -1ms}) == "release_timeout");
   CHECK(refused_field({.connect_timeout = 25h}) == "connect_timeout");
+  CHECK(refused_field({.reconnect = {.initial_delay = -1ms}}) == "reconnect.initial_delay");
+  CHECK(refused_field({.reconnect = {.initial_delay = 2ms, .max_delay = 1ms}}) == "reconnect.max_delay");
+  CHECK(refused_field({.reconnect = {.factor = 0.9}}) == "reconnect.factor");
+  CHECK(refused_field({.reconnect = {.factor = std::numeric_limits<double>::quiet_NaN()}}) == "reconnect.factor");
 }
 
 TEST_CASE("zero is in range where it has a meaning") {

@@ -70,13 +70,19 @@ TEST_CASE("every number of the statistics is on the page, with a description") {
   auto const page = parse_prometheus(to_prometheus(example(), "orders"));
   std::vector<std::string> names;
   for (auto const &metric : page) names.push_back(metric.name);
-  CHECK(names == std::vector<std::string>{
-                     "pqlease_leases_granted_total", "pqlease_leases_contended_total", "pqlease_leases_timed_out_total",
-                     "pqlease_leases_cancelled_total", "pqlease_sessions_opened_total", "pqlease_failed_opens_total",
-                     "pqlease_sessions_replaced_total", "pqlease_leaks_total", "pqlease_forced_rollbacks_total",
-                     "pqlease_forced_closes_total", "pqlease_quarantined_total", "pqlease_leases_refused_total",
-                     "pqlease_cancels_sent_total", "pqlease_hold_warnings_total", "pqlease_lease_wait_seconds",
-                     "pqlease_lease_hold_seconds"});
+  CHECK(names == std::vector<std::string>{"pqlease_leases_granted_total",     "pqlease_leases_contended_total",
+                                          "pqlease_leases_timed_out_total",   "pqlease_leases_cancelled_total",
+                                          "pqlease_sessions_opened_total",    "pqlease_failed_opens_total",
+                                          "pqlease_sessions_replaced_total",  "pqlease_leaks_total",
+                                          "pqlease_forced_rollbacks_total",   "pqlease_forced_closes_total",
+                                          "pqlease_quarantined_total",        "pqlease_leases_refused_total",
+                                          "pqlease_cancels_sent_total",       "pqlease_hold_warnings_total",
+                                          "pqlease_blocks_committed_total",   "pqlease_blocks_rolled_back_total",
+                                          "pqlease_blocks_retried_total",     "pqlease_blocks_given_up_total",
+                                          "pqlease_in_doubt_committed_total", "pqlease_in_doubt_rolled_back_total",
+                                          "pqlease_in_doubt_unknown_total",   "pqlease_notifications_delivered_total",
+                                          "pqlease_notification_gaps_total",  "pqlease_lease_wait_seconds",
+                                          "pqlease_lease_hold_seconds"});
   CHECK(value(find(page, "pqlease_leases_granted_total"), "pqlease_leases_granted_total", {{"manager", "orders"}}) ==
         3);
 }

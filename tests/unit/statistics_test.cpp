@@ -29,6 +29,15 @@ constexpr Statistics example{.leases_granted = 1,
                              .leases_refused = 12,
                              .cancels_sent = 13,
                              .hold_warnings = 14,
+                             .blocks_committed = 17,
+                             .blocks_rolled_back = 18,
+                             .blocks_retried = 19,
+                             .blocks_given_up = 20,
+                             .in_doubt_committed = 21,
+                             .in_doubt_rolled_back = 22,
+                             .in_doubt_unknown = 23,
+                             .notifications_delivered = 24,
+                             .notification_gaps = 25,
                              .wait = {.buckets = {15}, .sum = 0us},
                              .hold = {.buckets = {0, 0, 16}, .sum = 50us}};
 
@@ -83,6 +92,15 @@ TEST_CASE("a snapshot has every number that was counted, in its place") {
   count(counters.leases_refused, 12);
   count(counters.cancels_sent, 13);
   count(counters.hold_warnings, 14);
+  count(counters.blocks_committed, 17);
+  count(counters.blocks_rolled_back, 18);
+  count(counters.blocks_retried, 19);
+  count(counters.blocks_given_up, 20);
+  count(counters.in_doubt_committed, 21);
+  count(counters.in_doubt_rolled_back, 22);
+  count(counters.in_doubt_unknown, 23);
+  count(counters.notifications_delivered, 24);
+  count(counters.notification_gaps, 25);
   for (int i = 0; i < 16; ++i) counters.hold.record(3125ns);
   auto expected = example;
   expected.wait.buckets[0] = 1;
@@ -95,7 +113,10 @@ TEST_CASE("statistics print in a few lines for people") {
                         "hold: 16 times, mean 3 us, p50 < 4 us, p99 < 4 us, max < 4 us\n"
                         "sessions: 5 opened, 6 failed to open, 7 replaced\n"
                         "releases: 8 leaks, 9 forced rollbacks, 10 forced closes, 11 quarantined\n"
-                        "reports: 14 hold warnings, 13 cancels sent";
+                        "reports: 14 hold warnings, 13 cancels sent\n"
+                        "blocks: 17 committed, 18 rolled back, 19 retried, 20 given up\n"
+                        "in doubt: 21 committed, 22 rolled back, 23 unknown\n"
+                        "notifications: 24 delivered, 25 gaps";
   CHECK(to_string(example) == text);
   CHECK(fmt::format("{}", example) == text);
   std::ostringstream out;
