@@ -29,7 +29,11 @@ ManagedConnection::ManagedConnection(std::function<std::string()> conninfo, Opti
     : manager_{std::make_shared<Manager>(std::make_unique<ConninfoSource>(require_callable(std::move(conninfo))),
                                          std::move(options))} {}
 
-ManagedConnection::~ManagedConnection() { shutdown(); }
+ManagedConnection::~ManagedConnection() {
+  auto &manager = Manager::known_in_this_process(manager_);
+  manager.shut_down();
+  manager.join_background();
+}
 
 // By value: a thread that waits still needs the state when the manager is destroyed meanwhile.
 Lease ManagedConnection::take(std::shared_ptr<Manager> manager, std::source_location where,

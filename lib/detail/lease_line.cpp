@@ -73,8 +73,8 @@ bool LeaseLine::shut_down() noexcept { return !std::exchange(shut_down_, true) &
 
 /// When the holder will have had the lease for too long; the far future when nobody has to be told.
 LeaseLine::TimePoint LeaseLine::overdue_at() const noexcept {
-  bool const nothing_to_tell = limits_.hold_warning.count() == 0 || is_free() || told_overdue_;
-  return nothing_to_tell ? TimePoint::max() : holder_.since + limits_.hold_warning;
+  bool const nothing_to_tell = !reports_holds() || is_free() || excused_ || told_overdue_;
+  return nothing_to_tell ? TimePoint::max() : watched_since_ + limits_.hold_warning;
 }
 
 std::optional<Overdue> LeaseLine::overdue(TimePoint now) noexcept {
@@ -83,8 +83,14 @@ std::optional<Overdue> LeaseLine::overdue(TimePoint now) noexcept {
   return Overdue{.holder = holder_, .waiters = waiting_};
 }
 
+void LeaseLine::end_excuse(TimePoint now) noexcept {
+  excused_ = false;
+  watched_since_ = now;
+}
+
 void LeaseLine::grant_to(Requester const &requester, TimePoint now) noexcept {
   holder_ = {.thread = requester.thread, .where = requester.where, .since = now};
+  end_excuse(now);
 }
 
 void LeaseLine::unlink(Place &place) noexcept {

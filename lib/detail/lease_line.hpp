@@ -99,6 +99,10 @@ public:
   /// By the holder.
   [[nodiscard]] Returned release(TimePoint now) noexcept;
 
+  // By the holder: between these two it only waits for the server, and is not overdue; its time counts anew afterwards.
+  void excuse() noexcept { excused_ = true; }
+  void end_excuse(TimePoint now) noexcept;
+
   /// By the holder: the lease is another thread's now.
   void adopt(std::thread::id thread) noexcept { holder_.thread = thread; }
 
@@ -114,6 +118,7 @@ public:
   /// change of threads costs.
   [[nodiscard]] unsigned max_barging() const noexcept;
 
+  [[nodiscard]] bool reports_holds() const noexcept { return limits_.hold_warning.count() != 0; }
   [[nodiscard]] bool is_shut_down() const noexcept { return shut_down_; }
   [[nodiscard]] bool is_free() const noexcept { return holder_.thread == std::thread::id{}; }
   [[nodiscard]] Holder const &holder() const noexcept { return holder_; }
@@ -128,6 +133,8 @@ private:
 
   LineLimits const limits_;
   Holder holder_{};
+  TimePoint watched_since_{};
+  bool excused_{false};
   bool told_overdue_{false};
   bool shut_down_{false};
   Place *first_{nullptr};

@@ -103,6 +103,18 @@ Returned LeaseQueue::release(Clock::time_point now) noexcept {
   return returned;
 }
 
+void LeaseQueue::excuse() noexcept {
+  MutexLock const lock{mutex_};
+  line_.excuse();
+}
+
+// Who waits has to find out anew how long it may sleep.
+void LeaseQueue::end_excuse() noexcept {
+  MutexLock const lock{mutex_};
+  line_.end_excuse(Clock::now());
+  if (line_.reports_holds()) wake_all();
+}
+
 void LeaseQueue::adopt() noexcept {
   MutexLock const lock{mutex_};
   line_.adopt(std::this_thread::get_id());
@@ -113,7 +125,7 @@ bool LeaseQueue::shut_down() noexcept {
   MutexLock const lock{mutex_};
   bool const alone = line_.shut_down();
   shut_down_.store(true, std::memory_order_release);
-  for (auto *place = line_.first(); place != nullptr; place = place->next) wake(place);
+  wake_all();
   return alone;
 }
 
@@ -138,6 +150,10 @@ void LeaseQueue::publish() noexcept { holder_thread_.store(line_.holder().thread
 // Under the lock: once it is free, the waiter and its stack may be gone.
 void LeaseQueue::wake(Place *place) noexcept {
   if (place != nullptr) static_cast<Waiter *>(place)->wake.notify_one();
+}
+
+void LeaseQueue::wake_all() noexcept {
+  for (auto *place = line_.first(); place != nullptr; place = place->next) wake(place);
 }
 
 }  // namespace pqlease::detail

@@ -46,6 +46,10 @@ public:
   /// the caller stays the only one who may use the session.
   Returned release(Deadline::Clock::time_point now = Deadline::Clock::now()) noexcept;
 
+  // By the holder: between these two it only waits for the server, and nobody reports it as overdue.
+  void excuse() noexcept;
+  void end_excuse() noexcept;
+
   /// The calling thread becomes the holder.
   void adopt() noexcept;
 
@@ -77,6 +81,7 @@ private:
   [[nodiscard]] Answer answer(Grant grant) PQLEASE_REQUIRES(mutex_);
   void publish() noexcept PQLEASE_REQUIRES(mutex_);
   static void wake(Place *place) noexcept;
+  void wake_all() noexcept PQLEASE_REQUIRES(mutex_);
   [[nodiscard]] Answer wait_in_line(Requester const &requester, Deadline deadline, std::stop_token const &stop);
   void wait(Waiter &waiter, MutexLock &lock) PQLEASE_REQUIRES(mutex_);
   void await_hand_over(Waiter const &waiter) const noexcept;

@@ -26,12 +26,17 @@ Manager::Manager(std::unique_ptr<ConninfoSource> source, Options options)
       source_{std::move(source)},
       queue_{{.max_waiters = options_.max_waiters, .hold_warning = options_.hold_warning},
              [this](Overdue const &overdue) { warn_of_hold(overdue); }},
-      opener_{options_, *source_, counters_, log_} {}
+      opener_{options_, *source_, counters_, log_},
+      reconnection_{options_, *source_, log_} {}
 
 Manager::~Manager() {
   delete successor_.load(std::memory_order_acquire);
   // A thread of the parent may have waited in it, and would be waited for.
-  if (birth_.is_another()) static_cast<void>(new (std::nothrow) std::shared_ptr{std::move(cancel_key_)});
+  if (birth_.is_another()) {
+    static_cast<void>(new (std::nothrow) std::shared_ptr{std::move(cancel_key_)});
+  } else {
+    reconnection_.outage().shut_down();
+  }
 }
 
 std::shared_ptr<Manager> const &Manager::in_this_process(std::shared_ptr<Manager> const &manager) {
@@ -70,22 +75,49 @@ Patience Manager::default_patience() const noexcept {
 }
 
 void Manager::acquire(std::source_location where, Patience patience, std::stop_token const &stop) {
+  LeaseRequest const request{.patience = patience, .stop = stop, .known = reconnection_.outage().ticket()};
+  if (fails_fast(request) && acquire_at_once(where, request)) return;
   auto const answer = queue_.acquire(where, patience.queue, stop);
   if (answer.grant != Grant::granted) refuse(answer, where);
-  start_lease(answer, patience.session);
+  start_lease(answer, request);
 }
 
 bool Manager::try_acquire(std::source_location where) {
-  auto const answer = queue_.acquire(where, Deadline::at({}), {});
-  if (answer.grant == Grant::taken) return false;
+  LeaseRequest const request{.patience = {.queue = Deadline::at({}), .session = Deadline::never()},
+                             .stop = {},
+                             .known = reconnection_.outage().ticket()};
+  if (fails_fast(request) && acquire_at_once(where, request)) return true;
+  auto const answer = queue_.acquire(where, request.patience.queue, {});
+  if (answer.grant == Grant::taken) {
+    Reconnection::throw_if(reconnection_.outage().down());  // the holder has no session either
+    return false;
+  }
   if (answer.grant != Grant::granted) refuse(answer, where);
-  start_lease(answer, Deadline::never());
+  start_lease(answer, request);
   return true;
 }
 
-void Manager::start_lease(Answer const &answer, Deadline deadline) {
+/// Whether this request must not wait, since the manager is down. What has another answer goes to the queue for it.
+bool Manager::fails_fast(LeaseRequest const &request) const noexcept {
+  return request.known.is_down() && options_.reconnect.mode == ReconnectMode::fail_fast && !queue_.is_shut_down() &&
+         !request.stop.stop_requested() && queue_.holder_thread() != std::this_thread::get_id();
+}
+
+/// Takes the lease if an attempt is this request's to make. Returns false when the manager is not down any more.
+bool Manager::acquire_at_once(std::source_location where, LeaseRequest const &request) {
+  Reconnection::throw_if(reconnection_.outage().down_without_waiting());
+  auto const answer = queue_.acquire(where, Deadline::at({}), {});
+  if (answer.grant != Grant::granted) {
+    Reconnection::throw_if(reconnection_.outage().down());
+    return false;
+  }
+  start_lease(answer, request);
+  return true;
+}
+
+void Manager::start_lease(Answer const &answer, LeaseRequest const &request) {
   try {
-    make_ready(answer.holder.since, deadline);
+    make_ready(answer.holder, request);
   } catch (...) {
     publish();
     hand_over();
@@ -100,6 +132,7 @@ void Manager::refuse(Answer const &answer, std::source_location where) {
   auto const holder = describe(answer.holder, answer.waiters, Deadline::Clock::now());
   switch (answer.grant) {
   case Grant::taken:
+    Reconnection::throw_if(reconnection_.outage().down());  // the holder has no session either
     ++counters_.leases_timed_out;
     throw LeaseTimeout{fmt::format("{}: no lease in time for {}: {}", name(), describe(where), holder)};
   case Grant::cancelled:
@@ -117,16 +150,79 @@ void Manager::refuse(Answer const &answer, std::source_location where) {
   }
 }
 
-void Manager::make_ready(Deadline::Clock::time_point now, Deadline deadline) {
+void Manager::make_ready(Holder const &self, LeaseRequest const &request) {
   auto const look = session_.look();
   if (look != Liveness::closed) {
-    if (confirmed_alive(look, now, deadline)) return;
+    if (confirmed_alive(look, self.since, request.patience.session)) return;
     ++counters_.sessions_replaced;
     log_.write(Severity::info, fmt::format("{}: session found dead before a lease; opening another", name()));
   }
   session_.discard();
-  opener_.open(session_, deadline);
+  await_turn(self.where, request);
+  open(request.patience.session);
   publish();
+}
+
+/// By the holder: waits until it is time for an attempt.
+void Manager::await_turn(std::source_location where, LeaseRequest const &request) {
+  auto &outage = reconnection_.outage();
+  if (!outage.is_on()) return;
+  queue_.excuse();
+  auto const turn = outage.await_turn(request.known, request.patience.queue, request.stop);
+  queue_.end_excuse();
+  switch (turn) {
+  case Turn::attempt:
+    if (!request.patience.session.passed()) return;
+    break;
+  case Turn::down:
+    break;
+  case Turn::cancelled:
+    refuse({.grant = Grant::cancelled}, where);
+  case Turn::shut_down:
+    refuse({.grant = Grant::shut_down}, where);
+  }
+  Reconnection::throw_if(outage.down());
+}
+
+/// By the holder.
+void Manager::open(Deadline deadline) {
+  try {
+    reconnection_.open(opener_, session_, deadline);
+  } catch (...) {
+    start_reconnecting();
+    throw;
+  }
+}
+
+/// When leases are to fail fast, and no thread makes the attempts yet.
+void Manager::start_reconnecting() {
+  auto &outage = reconnection_.outage();
+  if (!outage.claim_background()) return;
+  try {
+    reconnector_.start([outage = reconnection_.shared_outage(), weak = weak_from_this()] {
+      while (outage->await_background_turn()) {
+        auto const manager = weak.lock();
+        if (!manager) return;
+        manager->reconnect();
+      }
+    });
+  } catch (...) {
+    outage.decline_background();  // no memory or no thread for it: leases make the attempts
+  }
+}
+
+/// In the background: one attempt, as the holder of the lease.
+void Manager::reconnect() noexcept {
+  auto &outage = reconnection_.outage();
+  auto const answer = queue_.acquire(std::source_location::current(), Deadline::never(), {});
+  if (answer.grant != Grant::granted) return outage.abandon_attempt();
+  try {
+    if (outage.is_on()) open(Deadline::never());
+  } catch (...) {
+    // Logged, and the answer to whoever asks for a lease.
+  }
+  publish();
+  hand_over();
 }
 
 bool Manager::confirmed_alive(Liveness look, Deadline::Clock::time_point now, Deadline deadline) {
@@ -243,6 +339,9 @@ void Manager::roll_back() {
 }
 
 void Manager::close(std::source_location where) {
+  // While down there is no session to close, and the holder of the lease may have to wait for long.
+  bool const holds = queue_.holder_thread() == std::this_thread::get_id();
+  if (!holds && !queue_.is_shut_down() && reconnection_.forget()) return;
   auto const answer = queue_.acquire(where, Deadline::never(), {});
   if (answer.grant != Grant::granted) refuse(answer, where);
   bool const was_open = session_.status() != Status::closed;
@@ -254,10 +353,14 @@ void Manager::close(std::source_location where) {
 
 void Manager::shut_down() noexcept {
   if (birth_.is_another()) return queue_.abandon();
-  if (!queue_.shut_down()) return;
+  bool const alone = queue_.shut_down();
+  reconnection_.outage().shut_down();
+  if (!alone) return;
   session_.discard();
   publish();
 }
+
+void Manager::join_background() noexcept { reconnector_.join(); }
 
 void Manager::hand_over(Deadline::Clock::time_point now) noexcept {
   last_used_ = now;

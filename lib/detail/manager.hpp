@@ -1,10 +1,12 @@
 #pragma once
 
+#include "detail/background_thread.hpp"
 #include "detail/counters.hpp"
 #include "detail/lease_queue.hpp"
 #include "detail/log.hpp"
 #include "detail/messages.hpp"
 #include "detail/process_generation.hpp"
+#include "detail/reconnection.hpp"
 #include "detail/release_policy.hpp"
 #include "detail/session_opener.hpp"
 #include "session/conninfo_source.hpp"
@@ -36,10 +38,17 @@ struct Patience {
   Deadline session;
 };
 
+/// A request for a lease, from when it was made.
+struct LeaseRequest {
+  Patience patience;
+  std::stop_token stop;
+  OutageTicket known;  ///< of the attempts to open
+};
+
 /// The state that a ManagedConnection and its leases share: the queue, and the session that its holder uses.
 ///
 /// Thread safety: every member from any thread, but for those that say "by the holder".
-class Manager {
+class Manager : public std::enable_shared_from_this<Manager> {
 public:
   /// Throws: InvalidOption.
   Manager(std::unique_ptr<ConninfoSource> source, Options options);
@@ -80,6 +89,9 @@ public:
   void close(std::source_location where);
   void shut_down() noexcept;
 
+  /// After shut_down(): waits until nothing of this manager runs in a thread of the library's own.
+  void join_background() noexcept;
+
   [[nodiscard]] Status status() const noexcept;
   [[nodiscard]] bool is_open() const noexcept;
   [[nodiscard]] std::uint64_t epoch() const noexcept { return counters_.epoch(); }
@@ -94,8 +106,14 @@ public:
 private:
   [[nodiscard]] std::shared_ptr<Manager> const &successor();
   [[noreturn]] void refuse(Answer const &answer, std::source_location where);
-  void start_lease(Answer const &answer, Deadline deadline);
-  void make_ready(Deadline::Clock::time_point now, Deadline deadline);
+  [[nodiscard]] bool acquire_at_once(std::source_location where, LeaseRequest const &request);
+  [[nodiscard]] bool fails_fast(LeaseRequest const &request) const noexcept;
+  void start_lease(Answer const &answer, LeaseRequest const &request);
+  void make_ready(Holder const &self, LeaseRequest const &request);
+  void await_turn(std::source_location where, LeaseRequest const &request);
+  void open(Deadline deadline);
+  void start_reconnecting();
+  void reconnect() noexcept;
   [[nodiscard]] bool confirmed_alive(Liveness look, Deadline::Clock::time_point now, Deadline deadline);
   [[nodiscard]] bool revoke_cancel_key(Deadline deadline) noexcept;
   [[nodiscard]] Settled settle(ReleaseAction action, Deadline deadline) noexcept;
@@ -119,12 +137,15 @@ private:
   // Used by the holder of the lease only; the queue's mutex orders one holder after the other.
   Session session_;
   SessionOpener opener_;
+  Reconnection reconnection_;
   std::shared_ptr<CancelKey> cancel_key_;  // null unless the lease was asked for a Canceller
   Deadline::Clock::time_point last_used_{};
   std::optional<Deadline::Clock::time_point> granted_at_;  // of a lease that counts, until it ends
 
   // What everybody else may know of session_, as of the last hand-over.
   std::atomic<Status> published_{Status::closed};
+
+  BackgroundThread reconnector_{};  // last: it must have ended before the rest goes
 };
 
 }  // namespace pqlease::detail

@@ -42,13 +42,17 @@ void connect(Session &session, Conninfo const &conninfo, Deadline deadline) {
 }  // namespace
 
 void SessionOpener::open(Session &session, Deadline deadline) {
+  cut_short_ = false;
   try {
     auto const conninfo = ask_for_conninfo();
-    connect(session, conninfo, earliest(deadline, Deadline::after(options_.connect_timeout)));
+    auto const longest = Deadline::after(options_.connect_timeout);
+    cut_short_ = deadline.when() < longest.when();  // until it is connected
+    connect(session, conninfo, earliest(deadline, longest));
+    cut_short_ = false;
     set_up(session, conninfo);
-  } catch (Error const &error) {
+  } catch (...) {
     ++counters_.failed_opens;
-    log_.write(Severity::warning, error.what());
+    cut_short_ = cut_short_ && deadline.passed();
     throw;
   }
   ++counters_.sessions_opened;

@@ -25,6 +25,9 @@ public:
   /// Throws: ConnectionDown with the cause nested; InvalidConnectionString from a provider's answer.
   void open(Session &session, Deadline deadline);
 
+  /// Whether the last open() failed because `deadline` was too short, which says nothing about the server.
+  [[nodiscard]] bool was_cut_short() const noexcept { return cut_short_; }
+
 private:
   [[nodiscard]] Conninfo ask_for_conninfo();
   void set_up(Session &session, Conninfo const &conninfo);
@@ -33,6 +36,7 @@ private:
   ConninfoSource &source_;
   Counters &counters_;
   Log const &log_;
+  bool cut_short_{false};
 };
 
 }  // namespace pqlease::detail

@@ -51,7 +51,11 @@ Refusal refusal_of(std::string const &conninfo, LogCapture const &log, Options o
   options.logger = log.logger();
   ManagedConnection manager{conninfo, std::move(options)};
   auto refusal = refusal_of(manager);
-  CHECK(log.contains("warning: " + refusal.text.substr(0, refusal.text.find('\n'))));
+  auto const name = manager.conninfo();
+  REQUIRE(refusal.text.starts_with(name + ": no session: "));
+  auto const reason = refusal.text.substr(name.size(), refusal.text.find('\n') - name.size());
+  CHECK(log.contains("warning: " + name + ": down, next attempt in "));
+  CHECK(log.contains(" ms" + reason));
   return refusal;
 }
 
@@ -170,7 +174,7 @@ TEST_CASE("after a failure the lease is free for the next thread") {
   ManagedConnection manager{[&] { return conninfo; }};
   CHECK_THROWS_AS(static_cast<void>(manager.lease()), ConnectionDown);
   conninfo = test_server().conninfo() + " application_name=reachable";
-  CHECK(manager.try_lease());
+  CHECK(manager.lease());
 }
 
 TEST_SUITE_END();

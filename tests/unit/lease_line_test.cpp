@@ -159,4 +159,29 @@ TEST_CASE("shutting down refuses those in line, and names one who may clear up")
   CHECK_FALSE(line.shut_down());
 }
 
+TEST_CASE("a holder is excused while it only waits for the server, and watched anew from then on") {
+  Threads const threads{2};
+  LeaseLine line{{.max_waiters = 0, .hold_warning = 10ms}};
+  REQUIRE(line.take(threads[0], start));
+  auto waiter = place_for(threads[1]);
+  REQUIRE(line.join(waiter));
+  line.excuse();
+  CHECK_FALSE(line.overdue(start + 1h));
+  CHECK(line.consider_at(waiter) == TimePoint::max());
+  line.end_excuse(start + 1h);
+  CHECK(line.consider_at(waiter) == start + 1h + 10ms);
+  CHECK_FALSE(line.overdue(start + 1h + 9ms));
+  CHECK(line.overdue(start + 1h + 10ms));
+}
+
+TEST_CASE("an excuse ends with its lease") {
+  Threads const threads{2};
+  LeaseLine line{{.max_waiters = 0, .hold_warning = 10ms}};
+  REQUIRE(line.take(threads[0], start));
+  line.excuse();
+  CHECK(line.release(start).wake == nullptr);
+  REQUIRE(line.take(threads[1], start));
+  CHECK(line.overdue(start + 10ms));
+}
+
 TEST_SUITE_END();
