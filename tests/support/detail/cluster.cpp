@@ -18,12 +18,29 @@ constexpr auto *who_and_where = " user=postgres dbname=postgres";
 
 bool is_gone(int pid) { return ::kill(pid, 0) != 0 && errno == ESRCH; }
 
+bool lost_its_port(Cluster const &cluster) { return cluster.log_text().find("could not bind") != std::string::npos; }
+
 char const *name_of(StopMode mode) { return mode == StopMode::fast ? "fast" : "immediate"; }
 
 }  // namespace
 
 Cluster::Cluster(std::filesystem::path const &folder)
     : tools_{folder}, port_{configured_port(tools_.data_directory())} {}
+
+// Between the search and the start the port can go to another process.
+Cluster Cluster::start_on_a_free_port(ServerTools const &tools, std::vector<std::string> const &configuration) {
+  constexpr int attempts = 5;
+  for (int attempt = 1;; ++attempt) {
+    write_configuration(tools, configuration, find_free_port());
+    Cluster cluster{tools.folder()};
+    try {
+      cluster.start();
+      return cluster;
+    } catch (std::runtime_error const &) {
+      if (attempt == attempts || !lost_its_port(cluster)) throw;
+    }
+  }
+}
 
 void Cluster::start() {
   if (!is_running()) pg_ctl_checked({"start", "--wait", "--timeout=60", "--log=" + log_file()});
@@ -37,6 +54,8 @@ void Cluster::restart(StopMode mode) {
   stop(mode);
   start();
 }
+
+void Cluster::promote() { pg_ctl_checked({"promote", "--wait", "--timeout=60"}); }
 
 void Cluster::kill_backend(int pid) {
   terminate_backend(conninfo(), pid);

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 namespace pqlease::testing {
 
@@ -17,9 +18,14 @@ class Cluster {
 public:
   explicit Cluster(std::filesystem::path const &folder);
 
+  /// Configures the cluster of a folder for a free port, and starts it.
+  [[nodiscard]] static Cluster start_on_a_free_port(ServerTools const &tools,
+                                                    std::vector<std::string> const &configuration);
+
   void start();                 ///< on the port that it is configured for; nothing to do while it runs
   void stop(StopMode mode);     ///< nothing to do while it is stopped
   void restart(StopMode mode);  ///< the same port, the same data
+  void promote();               ///< makes a primary of a standby; returns once it takes writes
   void kill_backend(int pid);   ///< as an administrator does; returns once the process is gone
 
   [[nodiscard]] bool is_running() const;
