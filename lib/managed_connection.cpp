@@ -67,6 +67,10 @@ Lease ManagedConnection::try_lease(std::source_location where) {
   return {std::move(manager), where};
 }
 
+void ManagedConnection::prepare(std::string name, std::string sql) {
+  in_this_process(manager_)->prepare(std::move(name), std::move(sql));
+}
+
 Status ManagedConnection::status() const noexcept { return Manager::known_in_this_process(manager_).status(); }
 bool ManagedConnection::is_open() const noexcept { return Manager::known_in_this_process(manager_).is_open(); }
 std::uint64_t ManagedConnection::epoch() const noexcept { return Manager::known_in_this_process(manager_).epoch(); }

@@ -26,6 +26,14 @@ void require_factor(char const *name, double value) {
   }
 }
 
+void require_sendable(char const *name, std::map<std::string, std::string> const &parameters) {
+  for (auto const &[parameter, value] : parameters) {
+    if (parameter.empty()) throw InvalidOption{name, "has a parameter without a name"};
+    bool const cut_short = parameter.find('\0') != std::string::npos || value.find('\0') != std::string::npos;
+    if (cut_short) throw InvalidOption{name, "has a NUL character in it"};
+  }
+}
+
 }  // namespace
 
 void validate(Options const &options) {
@@ -38,6 +46,7 @@ void validate(Options const &options) {
   require_range("reconnect.initial_delay", options.reconnect.initial_delay, 0ms);
   require_range("reconnect.max_delay", options.reconnect.max_delay, options.reconnect.initial_delay);
   require_factor("reconnect.factor", options.reconnect.factor);
+  require_sendable("session_parameters", options.session_parameters);
 }
 
 }  // namespace pqlease

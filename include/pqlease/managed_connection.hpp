@@ -93,6 +93,18 @@ public:
     requires std::is_invocable_v<F, pqxx::connection &>
   decltype(auto) with_lease(F &&f, std::source_location where = std::source_location::current());
 
+  /// Has every session know a prepared statement, so that each lease can run `pqxx::prepped{name}`.
+  ///
+  /// The statement is prepared in each epoch by the first lease that finds it missing, one round trip, at most
+  /// Options::connect_timeout; a lease that is in use at the time of the call does not know it yet. One that the server
+  /// refuses, because the name is taken in the session or a table is not there yet, costs no lease: it is logged as a
+  /// warning, and tried again in the next epoch. What ends a prepared statement by hand (DEALLOCATE, DISCARD) ends it
+  /// for the epoch.
+  ///
+  /// Blocking: never. The same name with the same statement again does nothing.
+  /// Throws: UsageError for the same name with another statement, for an empty name, and for a NUL character.
+  void prepare(std::string name, std::string sql);
+
   /// What the session is doing; Status::leased when another thread holds the lease. Never blocks. A thread that has
   /// moved its lease to another one still counts as its holder, and must not ask, until that one has called adopt().
   [[nodiscard]] Status status() const noexcept;

@@ -26,7 +26,8 @@ Manager::Manager(std::unique_ptr<ConninfoSource> source, Options options)
       source_{std::move(source)},
       queue_{{.max_waiters = options_.max_waiters, .hold_warning = options_.hold_warning},
              [this](Overdue const &overdue) { warn_of_hold(overdue); }},
-      opener_{options_, *source_, counters_, log_},
+      preparer_{statements_, *source_, log_},
+      opener_{options_, *source_, preparer_, counters_, log_},
       reconnection_{options_, *source_, log_} {}
 
 Manager::~Manager() {
@@ -62,6 +63,7 @@ std::shared_ptr<Manager> const &Manager::successor() {
   auto fresh =
       std::make_unique<std::shared_ptr<Manager> const>(std::make_shared<Manager>(source_->renewed(), options_));
   (*fresh)->counters_.inherited_epoch = epoch();
+  (*fresh)->statements_.copy(statements_);
   if (queue_.is_shut_down()) (*fresh)->shut_down();
   std::shared_ptr<Manager> const *expected = nullptr;
   if (successor_.compare_exchange_strong(expected, fresh.get(), std::memory_order_acq_rel)) return *fresh.release();
@@ -153,9 +155,8 @@ void Manager::refuse(Answer const &answer, std::source_location where) {
 void Manager::make_ready(Holder const &self, LeaseRequest const &request) {
   auto const look = session_.look();
   if (look != Liveness::closed) {
-    if (confirmed_alive(look, self.since, request.patience.session)) return;
+    if (still_fit(look, self.since, request.patience.session)) return;
     ++counters_.sessions_replaced;
-    log_.write(Severity::info, fmt::format("{}: session found dead before a lease; opening another", name()));
   }
   session_.discard();
   await_turn(self.where, request);
@@ -223,6 +224,23 @@ void Manager::reconnect() noexcept {
   }
   publish();
   hand_over();
+}
+
+bool Manager::still_fit(Liveness look, Deadline::Clock::time_point now, Deadline deadline) {
+  if (!confirmed_alive(look, now, deadline)) {
+    log_.write(Severity::info, fmt::format("{}: session found dead before a lease; opening another", name()));
+    return false;
+  }
+  if (options_.require == Require::writable && session_.is_read_only()) {
+    log_.write(Severity::warning, fmt::format("{}: session found read-only before a lease; opening another", name()));
+    return false;
+  }
+  if (preparer_.is_done()) return true;
+  auto const until = earliest(deadline, Deadline::after(options_.connect_timeout));
+  if (!preparer_.prepare(session_, until).lost()) return true;
+  log_.write(Severity::info,
+             fmt::format("{}: session lost while statements were prepared for a lease; opening another", name()));
+  return false;
 }
 
 bool Manager::confirmed_alive(Liveness look, Deadline::Clock::time_point now, Deadline deadline) {

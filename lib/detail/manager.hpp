@@ -9,6 +9,8 @@
 #include "detail/reconnection.hpp"
 #include "detail/release_policy.hpp"
 #include "detail/session_opener.hpp"
+#include "detail/statement_book.hpp"
+#include "detail/statement_preparer.hpp"
 #include "session/conninfo_source.hpp"
 #include "session/session.hpp"
 #include <pqlease/options.hpp>
@@ -81,6 +83,9 @@ public:
   /// By the holder: the session.
   [[nodiscard]] Session &session() noexcept { return session_; }
 
+  /// Registers a statement for all sessions. Throws: as ManagedConnection::prepare().
+  void prepare(std::string name, std::string sql) { statements_.add(std::move(name), std::move(sql)); }
+
   void adopt() noexcept {
     if (!birth_.is_another()) queue_.adopt();
   }
@@ -114,6 +119,7 @@ private:
   void open(Deadline deadline);
   void start_reconnecting();
   void reconnect() noexcept;
+  [[nodiscard]] bool still_fit(Liveness look, Deadline::Clock::time_point now, Deadline deadline);
   [[nodiscard]] bool confirmed_alive(Liveness look, Deadline::Clock::time_point now, Deadline deadline);
   [[nodiscard]] bool revoke_cancel_key(Deadline deadline) noexcept;
   [[nodiscard]] Settled settle(ReleaseAction action, Deadline deadline) noexcept;
@@ -132,10 +138,12 @@ private:
   Log const log_;
   Counters counters_;
   std::unique_ptr<ConninfoSource> const source_;
+  StatementBook statements_;
   LeaseQueue queue_;
 
   // Used by the holder of the lease only; the queue's mutex orders one holder after the other.
   Session session_;
+  StatementPreparer preparer_;
   SessionOpener opener_;
   Reconnection reconnection_;
   std::shared_ptr<CancelKey> cancel_key_;  // null unless the lease was asked for a Canceller

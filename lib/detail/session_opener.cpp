@@ -8,6 +8,7 @@
 
 #include <exception>
 #include <string>
+#include <string_view>
 
 namespace pqlease::detail {
 namespace {
@@ -27,15 +28,26 @@ std::string text_of(std::exception_ptr const &error) {
   std::throw_with_nested(ConnectionDown{message, std::move(sqlstate)});
 }
 
-void connect(Session &session, Conninfo const &conninfo, Deadline deadline) {
+void connect(Session &session, Conninfo const &conninfo, Require require, Deadline deadline) {
   try {
-    session.open(conninfo, deadline);
+    session.open(conninfo, require, deadline);
   } catch (ConnectFailure const &failure) {
     try {
       throw pqxx::broken_connection{failure.message};
     } catch (...) {
       throw_down(fmt::format("{}: no session: {}", conninfo.masked(), failure.message), failure.sqlstate);
     }
+  }
+}
+
+[[noreturn]] void give_up(Session &session, Conninfo const &conninfo, std::string_view step, Reply const &reply) {
+  session.discard();
+  auto const problem = conninfo.redact(reply.message);
+  try {
+    if (reply.lost()) throw pqxx::broken_connection{problem};
+    throw pqxx::sql_error{problem, "", reply.sqlstate.c_str()};
+  } catch (...) {
+    throw_down(fmt::format("{}: no session: {}: {}", conninfo.masked(), step, problem), reply.sqlstate);
   }
 }
 
@@ -46,10 +58,14 @@ void SessionOpener::open(Session &session, Deadline deadline) {
   try {
     auto const conninfo = ask_for_conninfo();
     auto const longest = Deadline::after(options_.connect_timeout);
-    cut_short_ = deadline.when() < longest.when();  // until it is connected
-    connect(session, conninfo, earliest(deadline, longest));
+    auto const until = earliest(deadline, longest);
+    cut_short_ = deadline.when() < longest.when();  // but for on_open, which takes its own time
+    connect(session, conninfo, options_.require, until);
+    set_parameters(session, conninfo, until);
     cut_short_ = false;
     set_up(session, conninfo);
+    check_setup(session, conninfo);
+    prepare_statements(session, conninfo, deadline);
   } catch (...) {
     ++counters_.failed_opens;
     cut_short_ = cut_short_ && deadline.passed();
@@ -70,6 +86,21 @@ Conninfo SessionOpener::ask_for_conninfo() {
   }
 }
 
+void SessionOpener::set_parameters(Session &session, Conninfo const &conninfo, Deadline deadline) {
+  if (options_.session_parameters.empty()) return;
+  auto const reply = session.set_parameters(options_.session_parameters, deadline);
+  if (!reply.carried_out()) give_up(session, conninfo, "Options::session_parameters", reply);
+}
+
+void SessionOpener::prepare_statements(Session &session, Conninfo const &conninfo, Deadline deadline) {
+  preparer_.start_afresh();
+  if (preparer_.is_done()) return;
+  auto const longest = Deadline::after(options_.connect_timeout);
+  cut_short_ = deadline.when() < longest.when();
+  auto const reply = preparer_.prepare(session, earliest(deadline, longest));
+  if (reply.lost()) give_up(session, conninfo, "lost while statements were prepared", reply);
+}
+
 void SessionOpener::set_up(Session &session, Conninfo const &conninfo) {
   if (!options_.on_open) return;
   try {
@@ -81,6 +112,17 @@ void SessionOpener::set_up(Session &session, Conninfo const &conninfo) {
     auto const problem = conninfo.redact(text_of(std::current_exception()));
     session.discard();
     throw_down(fmt::format("{}: no session: on_open failed: {}", conninfo.masked(), problem));
+  }
+}
+
+// Such a setup would have every lease find the session unfit, and open another one.
+void SessionOpener::check_setup(Session &session, Conninfo const &conninfo) {
+  if (options_.require != Require::writable || !session.is_read_only()) return;
+  session.discard();
+  try {
+    throw UsageError{"the setup left the session read-only, and Options::require wants one that is writable"};
+  } catch (UsageError const &error) {
+    throw_down(fmt::format("{}: no session: {}", conninfo.masked(), error.what()));
   }
 }
 

@@ -3,6 +3,7 @@
 #include "detail/counters.hpp"
 #include "detail/deadline.hpp"
 #include "detail/log.hpp"
+#include "detail/statement_preparer.hpp"
 #include "session/conninfo_source.hpp"
 #include "session/session.hpp"
 #include <pqlease/options.hpp>
@@ -11,13 +12,15 @@
 
 namespace pqlease::detail {
 
-/// Makes a session ready for its first lease: asks for the connection string, connects, runs Options::on_open.
+/// Makes a session ready for its first lease: asks for the connection string, connects, sets
+/// Options::session_parameters, runs Options::on_open, prepares the registered statements.
 ///
 /// Thread safety: only the holder of the lease may use it.
 class SessionOpener {
 public:
-  SessionOpener(Options const &options, ConninfoSource &source, Counters &counters, Log const &log) noexcept
-      : options_{options}, source_{source}, counters_{counters}, log_{log} {}
+  SessionOpener(Options const &options, ConninfoSource &source, StatementPreparer &preparer, Counters &counters,
+                Log const &log) noexcept
+      : options_{options}, source_{source}, preparer_{preparer}, counters_{counters}, log_{log} {}
 
   /// `session` must be closed; if this throws, it still is.
   ///
@@ -30,10 +33,14 @@ public:
 
 private:
   [[nodiscard]] Conninfo ask_for_conninfo();
+  void set_parameters(Session &session, Conninfo const &conninfo, Deadline deadline);
   void set_up(Session &session, Conninfo const &conninfo);
+  void check_setup(Session &session, Conninfo const &conninfo);
+  void prepare_statements(Session &session, Conninfo const &conninfo, Deadline deadline);
 
   Options const &options_;
   ConninfoSource &source_;
+  StatementPreparer &preparer_;
   Counters &counters_;
   Log const &log_;
   bool cut_short_{false};

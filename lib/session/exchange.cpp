@@ -3,8 +3,11 @@
 #include "session/cancel.hpp"
 #include "session/socket.hpp"
 
+#include <spdlog/fmt/fmt.h>
+
 #include <chrono>
 #include <memory>
+#include <vector>
 
 namespace pqlease::detail {
 namespace {
@@ -109,6 +112,63 @@ bool settle_result(PGconn *raw, ExecStatusType status, Deadline deadline) noexce
 }
 
 }  // namespace
+
+namespace {
+
+std::string field(PGresult const *result, int code) {
+  auto const *const text = PQresultErrorField(result, code);
+  return text == nullptr ? std::string{} : text;
+}
+
+Reply lost(PGconn *raw) {
+  // A connection that is still good has only been too slow.
+  std::string reason = PQstatus(raw) == CONNECTION_OK ? "the server did not answer in time" : PQerrorMessage(raw);
+  while (reason.ends_with('\n')) reason.pop_back();
+  return {.outcome = Reply::Outcome::lost, .message = std::move(reason)};
+}
+
+Reply reply_of(PGresult const *result) {
+  auto const status = PQresultStatus(result);
+  if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK) return {.outcome = Reply::Outcome::carried_out};
+  return {.outcome = Reply::Outcome::refused,
+          .message = field(result, PG_DIAG_MESSAGE_PRIMARY),
+          .sqlstate = field(result, PG_DIAG_SQLSTATE)};
+}
+
+/// Sends one command by `send`, and waits for the end of its answer.
+template <class Send> Reply converse(PGconn *raw, Send send, Deadline deadline) {
+  NonblockingScope const scope{raw, deadline};
+  if (!scope.entered() || send() == 0 || !flush(raw, deadline)) return lost(raw);
+  Reply reply;
+  for (;;) {
+    if (!await_result(raw, deadline)) return lost(raw);
+    Result const result{PQgetResult(raw)};
+    if (!result) return PQstatus(raw) == CONNECTION_OK ? reply : lost(raw);
+    reply = reply_of(result.get());
+  }
+}
+
+}  // namespace
+
+Reply set_parameters(PGconn *raw, std::map<std::string, std::string> const &parameters, Deadline deadline) {
+  std::string sql{"SELECT"};
+  std::vector<char const *> values;
+  for (auto const &[name, value] : parameters) {
+    sql += fmt::format("{} pg_catalog.set_config(${}, ${}, false)", values.empty() ? "" : ",", values.size() + 1,
+                       values.size() + 2);
+    values.push_back(name.c_str());
+    values.push_back(value.c_str());
+  }
+  auto const send = [&] {
+    return PQsendQueryParams(raw, sql.c_str(), static_cast<int>(values.size()), nullptr, values.data(), nullptr,
+                             nullptr, 0);
+  };
+  return converse(raw, send, deadline);
+}
+
+Reply prepare(PGconn *raw, std::string const &name, std::string const &sql, Deadline deadline) {
+  return converse(raw, [&] { return PQsendPrepare(raw, name.c_str(), sql.c_str(), 0, nullptr); }, deadline);
+}
 
 bool run_command(PGconn *raw, char const *sql, Deadline deadline) noexcept {
   NonblockingScope const scope{raw, deadline};

@@ -1,8 +1,8 @@
 #include "session/session.hpp"
 
 #include "session/connect.hpp"
-#include "session/exchange.hpp"
 #include "session/pqxx_compat.hpp"
+#include "session/read_only.hpp"
 #include "session/socket.hpp"
 
 #include <pqxx/nontransaction>
@@ -53,8 +53,8 @@ private:
 
 }  // namespace
 
-void Session::open(Conninfo const &conninfo, Deadline deadline) {
-  auto handle = connect(conninfo, deadline);
+void Session::open(Conninfo const &conninfo, Require require, Deadline deadline) {
+  auto handle = connect(conninfo, require, deadline);
   auto *const raw = handle.get();
   auto connection = adopt_handle(raw);
   static_cast<void>(handle.release());  // only now is it libpqxx that closes it
@@ -77,6 +77,8 @@ Status Session::status() const noexcept {
   bool const broken = !connection_->is_open() && connection_->dbname() != nullptr;
   return broken ? Status::unknown : Status::closed;
 }
+
+bool Session::is_read_only() const noexcept { return owns_handle() && reports_read_only(raw_); }
 
 bool Session::has_registered_transaction() noexcept {
   if (!connection_) return false;
@@ -110,6 +112,14 @@ bool Session::roll_back(Deadline deadline) noexcept {
 bool Session::drain(Deadline deadline) noexcept {
   if (!owns_handle() || !detail::drain(raw_, deadline)) return false;
   return status() == Status::idle || roll_back(deadline);
+}
+
+Reply Session::set_parameters(std::map<std::string, std::string> const &parameters, Deadline deadline) {
+  return owns_handle() ? detail::set_parameters(raw_, parameters, deadline) : Reply{};
+}
+
+Reply Session::prepare(std::string const &name, std::string const &sql, Deadline deadline) {
+  return owns_handle() ? detail::prepare(raw_, name, sql, deadline) : Reply{};
 }
 
 /// libpq's memory may be in any state here, if another thread was at work on it during the fork; it is left alone.

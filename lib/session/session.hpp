@@ -3,7 +3,9 @@
 #include "detail/deadline.hpp"
 #include "session/cancel.hpp"
 #include "session/conninfo.hpp"
+#include "session/exchange.hpp"
 #include "session/fork_guard.hpp"
+#include <pqlease/options.hpp>
 #include <pqlease/status.hpp>
 
 #include <libpq-fe.h>
@@ -11,7 +13,9 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <string>
 
 namespace pqlease::detail {
 
@@ -34,8 +38,8 @@ public:
   Session(Session const &) = delete;
   Session &operator=(Session const &) = delete;
 
-  /// Opens a session. There must be none. Blocking and Throws: as connect().
-  void open(Conninfo const &conninfo, Deadline deadline);
+  /// Opens a session that is good for `require`. There must be none. Blocking and Throws: as connect().
+  void open(Conninfo const &conninfo, Require require, Deadline deadline);
 
   /// The connection; there must be one, though it may be closed.
   [[nodiscard]] pqxx::connection &connection() noexcept { return *connection_; }
@@ -44,6 +48,9 @@ public:
   [[nodiscard]] Status status() const noexcept;
 
   [[nodiscard]] int backend_pid() const noexcept { return backend_pid_; }
+
+  /// Whether the server has reported that the session is read-only: no I/O. As reports_read_only().
+  [[nodiscard]] bool is_read_only() const noexcept;
 
   /// Whether a `pqxx` transaction object refers to the connection: no I/O.
   [[nodiscard]] bool has_registered_transaction() noexcept;
@@ -59,6 +66,12 @@ public:
 
   /// Ends a statement, a COPY and unread results, and then a transaction. As roll_back().
   [[nodiscard]] bool drain(Deadline deadline) noexcept;
+
+  /// Sets run-time parameters. As set_parameters(); a session that its user closed or moved away counts as lost.
+  [[nodiscard]] Reply set_parameters(std::map<std::string, std::string> const &parameters, Deadline deadline);
+
+  /// Prepares a statement. As detail::prepare(), and as above.
+  [[nodiscard]] Reply prepare(std::string const &name, std::string const &sql, Deadline deadline);
 
   /// A key of its own to cancel what the session does; null when the session is closed or lost, moved away or swapped
   /// by its user, or libpq has no key for it.

@@ -252,4 +252,22 @@ TEST_CASE("a child of a child has a session of its own too, and a shut-down mana
   }));
 }
 
+TEST_CASE("a child's session knows the registered statements, even if a thread was registering one during the fork") {
+  Fixture fixture;
+  fixture.manager.prepare("one", "SELECT 1");
+  std::atomic<int> registered{0};
+  std::jthread const busy{[&](std::stop_token const &stop) {
+    for (int i = 0; i < 10'000 && !stop.stop_requested(); ++i) {
+      fixture.manager.prepare("busy " + std::to_string(i), "SELECT 1");
+      ++registered;
+      registered.notify_all();
+    }
+  }};
+  registered.wait(0);
+  CHECK(succeeds_in_child([&] {
+    auto lease = fixture.manager.lease_for(20s);
+    return pqxx::nontransaction{*lease}.exec(pqxx::prepped{"one"}).one_field().as<int>() == 1;
+  }));
+}
+
 TEST_SUITE_END();

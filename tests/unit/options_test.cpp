@@ -41,6 +41,18 @@ TEST_CASE("a value out of range is refused by the name of its field") {
   CHECK(refused_field({.reconnect = {.factor = std::numeric_limits<double>::quiet_NaN()}}) == "reconnect.factor");
 }
 
+TEST_CASE("a session parameter needs a name, and text that the server gets in full") {
+  Options options;
+  options.session_parameters = {{"search_path", "app, public"}, {"application_name", ""}};
+  CHECK_NOTHROW(pqlease::validate(options));
+  options.session_parameters = {{"", "on"}};
+  CHECK_THROWS_WITH_AS(pqlease::validate(options), "Options::session_parameters has a parameter without a name",
+                       InvalidOption);
+  options.session_parameters = {{"application_name", std::string{"a\0b", 3}}};
+  CHECK_THROWS_WITH_AS(pqlease::validate(options), "Options::session_parameters has a NUL character in it",
+                       InvalidOption);
+}
+
 TEST_CASE("zero is in range where it has a meaning") {
   CHECK(refused_field({.lease_timeout = 0ms, .idle_probe_after = 0ms, .release_timeout = 0ms}).empty());
 }
