@@ -79,6 +79,7 @@ void Reconnection::tell(FailedAttempt const &failed, OpenFailure const &failure)
   auto const name = source_.masked();
   std::string_view reason{failure.message};
   if (reason.starts_with(name + ": ")) reason.remove_prefix(name.size() + 2);
+  while (reason.ends_with('\n')) reason.remove_suffix(1);
   auto const line = failed.number == 1
                         ? fmt::format("{}: down, next attempt in {} ms: {}", name, in_ms(failed.delay), reason)
                         : fmt::format("{}: still down after {} ms, attempt {} failed, next in {} ms: {}", name,

@@ -2,6 +2,7 @@
 // doctest may be used; it answers by its exit status.
 
 #include "fixture.hpp"
+#include "outage_fixture.hpp"
 #include "support/subprocess.hpp"
 
 #include <doctest/doctest.h>
@@ -22,9 +23,14 @@
 using namespace std::chrono_literals;
 using pqlease::Lease;
 using pqlease::ManagedConnection;
+using pqlease::ReconnectMode;
 using pqlease::Status;
 using pqlease::testing::backend_of;
 using pqlease::testing::Fixture;
+using pqlease::testing::for_ever;
+using pqlease::testing::OutageFixture;
+using pqlease::testing::somebody_holds;
+using pqlease::testing::steady;
 
 namespace {
 
@@ -268,6 +274,45 @@ TEST_CASE("a child's session knows the registered statements, even if a thread w
     auto lease = fixture.manager.lease_for(20s);
     return pqxx::nontransaction{*lease}.exec(pqxx::prepped{"one"}).one_field().as<int>() == 1;
   }));
+}
+
+TEST_CASE("a fork in the middle of an outage: the child is not down, and waits for none of the parent's threads") {
+  auto mode = ReconnectMode::on_demand;
+  SUBCASE("on demand: threads wait for the next attempt") {}
+  SUBCASE("fail fast: a background thread does") { mode = ReconnectMode::fail_fast; }
+  std::optional<OutageFixture> outage{std::in_place, steady(for_ever, mode)};
+  outage->go_down();
+  std::vector<std::jthread> waiters;
+  if (mode == ReconnectMode::on_demand) {
+    for (int i = 0; i < 2; ++i) {
+      waiters.emplace_back(
+          [&] { CHECK_THROWS_AS(static_cast<void>(outage->manager.lease()), pqlease::ManagerClosed); });
+    }
+    REQUIRE(somebody_holds(outage->manager));
+  }
+  for (int i = 0; i < 10; ++i) {
+    CHECK(succeeds_in_child([&] {
+      outage->up = true;
+      return ask_for_backend(outage->manager) > 0;
+    }));
+    CHECK(succeeds_in_child([&] {
+      outage.reset();
+      return true;
+    }));
+    CHECK(succeeds_in_child([&] {
+      try {
+        auto const lease = outage->manager.lease_for(5s);
+      } catch (pqlease::ConnectionDown const &) {
+        outage->manager.close();
+        outage->manager.shutdown();
+        outage.reset();  // with an outage, and a thread, of the child's own
+        return true;
+      }
+      return false;
+    }));
+  }
+  CHECK(outage->manager.statistics().failed_opens == 1);
+  outage->manager.shutdown();
 }
 
 TEST_SUITE_END();

@@ -50,6 +50,7 @@ pqlease::Options options() {
           .probe_timeout = 250ms,
           .release_timeout = 250ms,
           .hold_warning = 20ms,
+          .reconnect = {.initial_delay = 5ms, .max_delay = 100ms},
           .on_open = &prepare_statements,
           .logger = std::make_shared<spdlog::logger>("soak", std::make_shared<spdlog::sinks::null_sink_mt>())};
 }
