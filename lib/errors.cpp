@@ -15,7 +15,7 @@ ConnectionDown::ConnectionDown(std::string const &what, std::string sqlstate, st
 OutcomeUnknown::OutcomeUnknown(std::string const &what, std::optional<std::uint64_t> transaction_id)
     : Error{what}, transaction_id_{transaction_id} {}
 
-InvalidOption::InvalidOption(std::string option, std::string const &problem)
-    : Error{"Options::" + option + " " + problem}, option_{std::move(option)} {}
+InvalidOption::InvalidOption(std::string option, std::string const &problem, std::string const &of)
+    : Error{of + "::" + option + " " + problem}, option_{std::move(option)} {}
 
 }  // namespace pqlease

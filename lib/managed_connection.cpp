@@ -1,5 +1,6 @@
 #include <pqlease/managed_connection.hpp>
 
+#include "detail/atomic_run.hpp"
 #include "detail/manager.hpp"
 #include <pqlease/errors.hpp>
 
@@ -69,6 +70,33 @@ Lease ManagedConnection::try_lease(std::source_location where) {
 
 void ManagedConnection::prepare(std::string name, std::string sql) {
   in_this_process(manager_)->prepare(std::move(name), std::move(sql));
+}
+
+AtomicOptions const &ManagedConnection::default_atomic_options() noexcept {
+  static AtomicOptions const options;
+  return options;
+}
+
+void ManagedConnection::run(AtomicOptions const &options, detail::BlockBody const &body, std::source_location where) {
+  detail::run_atomic(in_this_process(manager_), options, where, body);
+}
+
+Transaction ManagedConnection::begin(BeginOptions const &options, std::source_location where) {
+  auto manager = in_this_process(manager_);  // outlives this object, as take() says
+  auto const request = detail::make_request(options, where);
+  if (manager->is_in_block()) {
+    manager->blocks().enter(request);
+  } else {
+    detail::open_block(*manager, request);
+  }
+  return {std::move(manager), where};
+}
+
+void ManagedConnection::on_commit(std::function<void()> callback) {
+  auto const &manager = in_this_process(manager_);
+  if (!manager->is_in_block()) throw UsageError{"on_commit() outside of an atomic block"};
+  if (!callback) throw UsageError{"on_commit() was given an empty function"};
+  manager->blocks().on_commit(std::move(callback));
 }
 
 Status ManagedConnection::status() const noexcept { return Manager::known_in_this_process(manager_).status(); }

@@ -1,30 +1,15 @@
 #include <pqlease/options.hpp>
 
-#include <pqlease/errors.hpp>
-
-#include <spdlog/fmt/fmt.h>
+#include "detail/ranges.hpp"
 
 namespace pqlease {
 namespace {
 
 using namespace std::chrono_literals;
+using detail::require_factor;
+using detail::require_range;
 
-// Long enough for any session, short enough that no sum of time points can overflow.
-constexpr std::chrono::milliseconds longest = 24h;
-
-void require_range(char const *name, std::chrono::milliseconds value, std::chrono::milliseconds least) {
-  if (value < least || value > longest) {
-    throw InvalidOption{name, fmt::format("is {} ms; it must lie between {} ms and {} ms", value.count(), least.count(),
-                                          longest.count())};
-  }
-}
-
-void require_factor(char const *name, double value) {
-  // NaN compares as neither.
-  if (!(value >= 1.0 && value <= 100.0)) {
-    throw InvalidOption{name, fmt::format("is {}; it must lie between 1 and 100", value)};
-  }
-}
+constexpr auto *of = "Options";
 
 void require_sendable(char const *name, std::map<std::string, std::string> const &parameters) {
   for (auto const &[parameter, value] : parameters) {
@@ -37,15 +22,15 @@ void require_sendable(char const *name, std::map<std::string, std::string> const
 }  // namespace
 
 void validate(Options const &options) {
-  require_range("connect_timeout", options.connect_timeout, 1ms);
-  require_range("lease_timeout", options.lease_timeout, 0ms);
-  require_range("idle_probe_after", options.idle_probe_after, 0ms);
-  require_range("probe_timeout", options.probe_timeout, 1ms);
-  require_range("release_timeout", options.release_timeout, 0ms);
-  require_range("hold_warning", options.hold_warning, 0ms);
-  require_range("reconnect.initial_delay", options.reconnect.initial_delay, 0ms);
-  require_range("reconnect.max_delay", options.reconnect.max_delay, options.reconnect.initial_delay);
-  require_factor("reconnect.factor", options.reconnect.factor);
+  require_range(of, "connect_timeout", options.connect_timeout, 1ms);
+  require_range(of, "lease_timeout", options.lease_timeout, 0ms);
+  require_range(of, "idle_probe_after", options.idle_probe_after, 0ms);
+  require_range(of, "probe_timeout", options.probe_timeout, 1ms);
+  require_range(of, "release_timeout", options.release_timeout, 0ms);
+  require_range(of, "hold_warning", options.hold_warning, 0ms);
+  require_range(of, "reconnect.initial_delay", options.reconnect.initial_delay, 0ms);
+  require_range(of, "reconnect.max_delay", options.reconnect.max_delay, options.reconnect.initial_delay);
+  require_factor(of, "reconnect.factor", options.reconnect.factor);
   require_sendable("session_parameters", options.session_parameters);
 }
 

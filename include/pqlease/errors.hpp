@@ -92,10 +92,10 @@ public:
   using Error::Error;
 };
 
-/// A field of Options is out of its range.
+/// A field of Options, AtomicOptions or BeginOptions is out of its range.
 class PQLEASE_API InvalidOption : public Error {
 public:
-  InvalidOption(std::string option, std::string const &problem);
+  InvalidOption(std::string option, std::string const &problem, std::string const &of = "Options");
 
   /// The field's name, such as "probe_timeout".
   [[nodiscard]] std::string const &option() const noexcept { return option_; }

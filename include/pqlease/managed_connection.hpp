@@ -1,10 +1,13 @@
 #pragma once
 
+#include <pqlease/atomic_options.hpp>
+#include <pqlease/block_body.hpp>
 #include <pqlease/export.hpp>
 #include <pqlease/lease.hpp>
 #include <pqlease/options.hpp>
 #include <pqlease/statistics.hpp>
 #include <pqlease/status.hpp>
+#include <pqlease/transaction.hpp>
 
 #include <chrono>
 #include <cstdint>
@@ -105,6 +108,42 @@ public:
   /// Throws: UsageError for the same name with another statement, for an empty name, and for a NUL character.
   void prepare(std::string name, std::string sql);
 
+  /// Runs `f` as one transaction: takes the lease, begins, calls `f`, commits when it returns and rolls back when it
+  /// throws. Returns what `f` returns.
+  ///
+  /// In a thread that is inside a block of this manager already, the block is nested: a savepoint, or with
+  /// `savepoint = false` a part of the block around it. Then the lease and the transaction are that one's, and `retry`
+  /// and `durable` are refused. `isolation`, `deferrable` and `access = read_write` are those of the transaction as a
+  /// whole; the server refuses them within a savepoint, and once a query has run.
+  ///
+  /// `f` is called once for each attempt that the RetryPolicy allows. COMMIT and ROLLBACK are not its to send.
+  /// Blocking: for the lease as lease(), AtomicOptions::lease_timeout; `f` and COMMIT for as long as the server takes;
+  ///           between attempts as the policy says, with the lease free; at most Options::release_timeout to roll back.
+  /// Throws: as lease(); whatever `f` throws; libpqxx's exceptions when the server refuses BEGIN or COMMIT;
+  ///         TransactionAborted when the transaction had failed unnoticed; OutcomeUnknown when the session was lost
+  ///         during COMMIT; UncommittedTransaction when `f` has left a stream or a pipeline in progress; UsageError for
+  ///         what a nested block cannot do; InvalidOption.
+  template <class F>
+    requires std::is_invocable_v<F &, pqxx::transaction_base &>
+  decltype(auto) atomic(AtomicOptions const &options, F &&f,
+                        std::source_location where = std::source_location::current());
+
+  /// The same with the default options.
+  template <class F>
+    requires std::is_invocable_v<F &, pqxx::transaction_base &>
+  decltype(auto) atomic(F &&f, std::source_location where = std::source_location::current());
+
+  /// The same as an object: begins, and leaves the end to the caller.
+  ///
+  /// Blocking, Throws: as lease(); libpqxx's exceptions when the server refuses BEGIN; UsageError; InvalidOption.
+  [[nodiscard]] Transaction begin(BeginOptions const &options = {},
+                                  std::source_location where = std::source_location::current());
+
+  /// Calls `callback` once the outermost block that this thread is in has been committed, and the lease is free: it may
+  /// use the manager. Callbacks run in order, in this thread. One whose block or savepoint is rolled back is dropped.
+  /// An exception from one is logged; the others run all the same. Throws: UsageError outside of a block.
+  void on_commit(std::function<void()> callback);
+
   /// What the session is doing; Status::leased when another thread holds the lease. Never blocks. A thread that has
   /// moved its lease to another one still counts as its holder, and must not ask, until that one has called adopt().
   [[nodiscard]] Status status() const noexcept;
@@ -135,6 +174,9 @@ public:
 private:
   static Lease take(std::shared_ptr<detail::Manager> manager, std::source_location where,
                     detail::Patience const &patience, std::stop_token const &stop);
+
+  static AtomicOptions const &default_atomic_options() noexcept;
+  void run(AtomicOptions const &options, detail::BlockBody const &body, std::source_location where);
 
   std::shared_ptr<detail::Manager> manager_;
 };
@@ -167,6 +209,21 @@ decltype(auto) ManagedConnection::with_lease(F &&f, std::source_location where) 
       return result;
     }
   }
+}
+
+template <class F>
+  requires std::is_invocable_v<F &, pqxx::transaction_base &>
+decltype(auto) ManagedConnection::atomic(AtomicOptions const &options, F &&f, std::source_location where) {
+  detail::BlockResult<std::invoke_result_t<F &, pqxx::transaction_base &>> result;
+  auto body = [&](pqxx::transaction_base &transaction) { result.set(f, transaction); };
+  run(options, detail::BlockBody{body}, where);
+  return std::move(result).get();
+}
+
+template <class F>
+  requires std::is_invocable_v<F &, pqxx::transaction_base &>
+decltype(auto) ManagedConnection::atomic(F &&f, std::source_location where) {
+  return atomic(default_atomic_options(), std::forward<F>(f), where);
 }
 
 }  // namespace pqlease

@@ -2,6 +2,7 @@
 
 // The whole library.
 #include <pqlease/atomic_options.hpp>      // IWYU pragma: export
+#include <pqlease/block_body.hpp>          // IWYU pragma: export
 #include <pqlease/canceller.hpp>           // IWYU pragma: export
 #include <pqlease/errors.hpp>              // IWYU pragma: export
 #include <pqlease/format.hpp>              // IWYU pragma: export
@@ -14,4 +15,5 @@
 #include <pqlease/reconnect_policy.hpp>    // IWYU pragma: export
 #include <pqlease/statistics.hpp>          // IWYU pragma: export
 #include <pqlease/status.hpp>              // IWYU pragma: export
+#include <pqlease/transaction.hpp>         // IWYU pragma: export
 #include <pqlease/version.hpp>             // IWYU pragma: export

@@ -28,7 +28,8 @@ Manager::Manager(std::unique_ptr<ConninfoSource> source, Options options)
              [this](Overdue const &overdue) { warn_of_hold(overdue); }},
       preparer_{statements_, *source_, log_},
       opener_{options_, *source_, preparer_, counters_, log_},
-      reconnection_{options_, *source_, log_} {}
+      reconnection_{options_, *source_, log_},
+      blocks_{session_, *source_, options_.release_timeout} {}
 
 Manager::~Manager() {
   delete successor_.load(std::memory_order_acquire);
@@ -371,6 +372,7 @@ void Manager::close(std::source_location where) {
 
 void Manager::shut_down() noexcept {
   if (birth_.is_another()) return queue_.abandon();
+  pause_.end();
   bool const alone = queue_.shut_down();
   reconnection_.outage().shut_down();
   if (!alone) return;

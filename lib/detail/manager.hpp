@@ -1,10 +1,12 @@
 #pragma once
 
 #include "detail/background_thread.hpp"
+#include "detail/blocks.hpp"
 #include "detail/counters.hpp"
 #include "detail/lease_queue.hpp"
 #include "detail/log.hpp"
 #include "detail/messages.hpp"
+#include "detail/pause.hpp"
 #include "detail/process_generation.hpp"
 #include "detail/reconnection.hpp"
 #include "detail/release_policy.hpp"
@@ -85,6 +87,23 @@ public:
 
   /// Registers a statement for all sessions. Throws: as ManagedConnection::prepare().
   void prepare(std::string name, std::string sql) { statements_.add(std::move(name), std::move(sql)); }
+  /// By the holder: the atomic block that it is in, if any.
+  [[nodiscard]] Blocks &blocks() noexcept { return blocks_; }
+  [[nodiscard]] Blocks const &blocks() const noexcept { return blocks_; }
+
+  /// Whether the calling thread is inside an atomic block.
+  [[nodiscard]] bool is_in_block() const noexcept {
+    return !is_inherited() && queue_.holder_thread() == std::this_thread::get_id() && blocks_.is_open();
+  }
+
+  /// Whether this process is a child of the one that the manager was made in.
+  [[nodiscard]] bool is_inherited() const noexcept { return birth_.is_another(); }
+
+  [[nodiscard]] Counters &counters() noexcept { return counters_; }
+  [[nodiscard]] Log const &log() const noexcept { return log_; }
+
+  /// Waits without the lease. Blocking: until `deadline`, `stop` or shut_down(). Returns whether the time has come.
+  [[nodiscard]] bool pause(Deadline deadline, std::stop_token const &stop) { return pause_.wait(deadline, stop); }
 
   void adopt() noexcept {
     if (!birth_.is_another()) queue_.adopt();
@@ -140,12 +159,14 @@ private:
   std::unique_ptr<ConninfoSource> const source_;
   StatementBook statements_;
   LeaseQueue queue_;
+  Pause pause_;
 
   // Used by the holder of the lease only; the queue's mutex orders one holder after the other.
   Session session_;
   StatementPreparer preparer_;
   SessionOpener opener_;
   Reconnection reconnection_;
+  Blocks blocks_;                          // after session_, which its transaction object refers to
   std::shared_ptr<CancelKey> cancel_key_;  // null unless the lease was asked for a Canceller
   Deadline::Clock::time_point last_used_{};
   std::optional<Deadline::Clock::time_point> granted_at_;  // of a lease that counts, until it ends

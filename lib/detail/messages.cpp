@@ -50,4 +50,14 @@ std::string describe_leak(SessionCondition const &found, Settled settled, std::s
                      what_became_of_it(found, settled));
 }
 
+std::string text_of(std::exception_ptr const &error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (std::exception const &known) {
+    return known.what();
+  } catch (...) {
+    return "an exception of unknown type";
+  }
+}
+
 }  // namespace pqlease::detail

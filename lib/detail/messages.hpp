@@ -4,6 +4,7 @@
 #include "detail/release_policy.hpp"
 
 #include <chrono>
+#include <exception>
 #include <source_location>
 #include <string>
 #include <string_view>
@@ -28,5 +29,8 @@ enum class Settled {
 /// What was in progress when a lease was released, and what became of it.
 [[nodiscard]] std::string describe_leak(SessionCondition const &found, Settled settled,
                                         std::source_location lease_taken);
+
+/// What an exception says of itself.
+[[nodiscard]] std::string text_of(std::exception_ptr const &error);
 
 }  // namespace pqlease::detail

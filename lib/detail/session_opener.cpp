@@ -1,5 +1,6 @@
 #include "detail/session_opener.hpp"
 
+#include "detail/messages.hpp"
 #include "session/connect.hpp"
 #include <pqlease/errors.hpp>
 
@@ -12,16 +13,6 @@
 
 namespace pqlease::detail {
 namespace {
-
-std::string text_of(std::exception_ptr const &error) {
-  try {
-    std::rethrow_exception(error);
-  } catch (std::exception const &known) {
-    return known.what();
-  } catch (...) {
-    return "an exception of unknown type";
-  }
-}
 
 /// In a handler: ConnectionDown, with the exception being handled nested in it.
 [[noreturn]] void throw_down(std::string const &message, std::string sqlstate = {}) {

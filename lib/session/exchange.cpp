@@ -1,21 +1,16 @@
 #include "session/exchange.hpp"
 
 #include "session/cancel.hpp"
+#include "session/result.hpp"
 #include "session/socket.hpp"
 
 #include <spdlog/fmt/fmt.h>
 
 #include <chrono>
-#include <memory>
 #include <vector>
 
 namespace pqlease::detail {
 namespace {
-
-struct ClearResult {
-  void operator()(PGresult *result) const noexcept { PQclear(result); }
-};
-using Result = std::unique_ptr<PGresult, ClearResult>;
 
 /// Waits until the socket takes more. A peer that wants to be read before it reads is read meanwhile.
 bool await_room(PGconn *raw, Deadline deadline) noexcept {
@@ -129,7 +124,11 @@ Reply lost(PGconn *raw) {
 
 Reply reply_of(PGresult const *result) {
   auto const status = PQresultStatus(result);
-  if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK) return {.outcome = Reply::Outcome::carried_out};
+  if (status == PGRES_COMMAND_OK) return {.outcome = Reply::Outcome::carried_out};
+  if (status == PGRES_TUPLES_OK) {
+    return {.outcome = Reply::Outcome::carried_out,
+            .value = PQntuples(result) == 0 || PQnfields(result) == 0 ? "" : PQgetvalue(result, 0, 0)};
+  }
   return {.outcome = Reply::Outcome::refused,
           .message = field(result, PG_DIAG_MESSAGE_PRIMARY),
           .sqlstate = field(result, PG_DIAG_SQLSTATE)};
@@ -149,6 +148,10 @@ template <class Send> Reply converse(PGconn *raw, Send send, Deadline deadline) 
 }
 
 }  // namespace
+
+Reply ask(PGconn *raw, char const *sql, Deadline deadline) {
+  return converse(raw, [&] { return PQsendQuery(raw, sql); }, deadline);
+}
 
 Reply set_parameters(PGconn *raw, std::map<std::string, std::string> const &parameters, Deadline deadline) {
   std::string sql{"SELECT"};

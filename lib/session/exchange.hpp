@@ -26,10 +26,16 @@ struct Reply {
   Outcome outcome{Outcome::lost};
   std::string message{};   ///< of a refusal, the server's primary message, without the statement; else the reason
   std::string sqlstate{};  ///< of a refusal
+  std::string value{};     ///< of a row that was asked for: its first field, empty for a null, too
 
   [[nodiscard]] bool carried_out() const noexcept { return outcome == Outcome::carried_out; }
   [[nodiscard]] bool lost() const noexcept { return outcome == Outcome::lost; }
 };
+
+/// Asks for one row by a statement without parameters.
+///
+/// Blocking: until `deadline`.
+[[nodiscard]] Reply ask(PGconn *raw, char const *sql, Deadline deadline);
 
 /// Sets run-time parameters of the session, all of them in one round trip (set_config). At least one is needed.
 ///

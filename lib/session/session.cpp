@@ -2,12 +2,11 @@
 
 #include "session/connect.hpp"
 #include "session/pqxx_compat.hpp"
+#include "session/quarantine.hpp"
 #include "session/read_only.hpp"
 #include "session/socket.hpp"
 
 #include <pqxx/nontransaction>
-
-#include <vector>
 
 namespace pqlease::detail {
 namespace {
@@ -27,29 +26,6 @@ Status status_of(PGTransactionStatusType status) noexcept {
   }
   return Status::unknown;
 }
-
-/// Keeps closed connections until the program ends; never destroyed, as transaction objects may outlive anything.
-class Quarantine {
-public:
-  static void keep(std::unique_ptr<pqxx::connection> connection) noexcept {
-    try {
-      auto &quarantine = instance();
-      MutexLock const lock{process_wide_mutex()};
-      quarantine.kept_.push_back(std::move(connection));
-    } catch (...) {
-      // Out of memory: a lost object of a few hundred bytes is better than a transaction that refers to nothing.
-      static_cast<void>(connection.release());
-    }
-  }
-
-private:
-  static Quarantine &instance() {
-    static auto *const quarantine = new Quarantine;
-    return *quarantine;
-  }
-
-  std::vector<std::unique_ptr<pqxx::connection>> kept_;  // guarded by process_wide_mutex()
-};
 
 }  // namespace
 
@@ -121,6 +97,24 @@ Reply Session::set_parameters(std::map<std::string, std::string> const &paramete
 Reply Session::prepare(std::string const &name, std::string const &sql, Deadline deadline) {
   return owns_handle() ? detail::prepare(raw_, name, sql, deadline) : Reply{};
 }
+
+bool Session::begin(char const *sql) noexcept {
+  return owns_handle() && execute(raw_, sql) && status() == Status::in_transaction;
+}
+
+bool Session::run(char const *sql, Deadline deadline) noexcept {
+  return owns_handle() && run_command(raw_, sql, deadline);
+}
+
+Reply Session::ask(char const *sql, Deadline deadline) {
+  return owns_handle() ? detail::ask(raw_, sql, deadline) : Reply{};
+}
+
+CommitResult Session::commit() { return send_commit(raw_); }
+
+bool Session::is_pipelined() const noexcept { return owns_handle() && PQpipelineStatus(raw_) != PQ_PIPELINE_OFF; }
+
+int Session::server_version() const noexcept { return owns_handle() ? PQserverVersion(raw_) : 0; }
 
 /// libpq's memory may be in any state here, if another thread was at work on it during the fork; it is left alone.
 bool Session::forget_inherited() noexcept {

@@ -2,6 +2,7 @@
 
 #include "detail/deadline.hpp"
 #include "session/cancel.hpp"
+#include "session/commit.hpp"
 #include "session/conninfo.hpp"
 #include "session/exchange.hpp"
 #include "session/fork_guard.hpp"
@@ -72,6 +73,26 @@ public:
 
   /// Prepares a statement. As detail::prepare(), and as above.
   [[nodiscard]] Reply prepare(std::string const &name, std::string const &sql, Deadline deadline);
+
+  /// Begins a transaction by this command, BEGIN and what goes with it. Blocking: until the server has answered.
+  /// Returns false when it did not; then libpqxx tells why, if it is asked to do the same.
+  [[nodiscard]] bool begin(char const *sql) noexcept;
+
+  /// Carries out commands that return no rows. Blocking: until `deadline`. Returns false if the server refused, which
+  /// status() tells from a session that is only good for closing.
+  [[nodiscard]] bool run(char const *sql, Deadline deadline) noexcept;
+
+  /// Asks for one value. Blocking: until `deadline`. As run() when it fails.
+  [[nodiscard]] Reply ask(char const *sql, Deadline deadline);
+
+  /// Commits. The status must be in_transaction. Blocking: as send_commit().
+  [[nodiscard]] CommitResult commit();
+
+  /// Whether its user has left it in libpq's pipeline mode, in which nothing of the above works.
+  [[nodiscard]] bool is_pipelined() const noexcept;
+
+  /// As PQserverVersion has it; 0 without a session.
+  [[nodiscard]] int server_version() const noexcept;
 
   /// A key of its own to cancel what the session does; null when the session is closed or lost, moved away or swapped
   /// by its user, or libpq has no key for it.

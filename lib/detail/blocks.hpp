@@ -1,0 +1,118 @@
+#pragma once
+
+#include "detail/block_levels.hpp"
+#include "detail/block_request.hpp"
+#include "detail/deadline.hpp"
+#include "detail/retry_schedule.hpp"
+#include "session/block_transaction.hpp"
+#include "session/conninfo_source.hpp"
+#include "session/session.hpp"
+
+#include <pqxx/transaction_base>
+
+#include <atomic>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace pqlease::detail {
+
+/// How an outermost block's COMMIT went.
+enum class CommitEnd {
+  committed,     ///< for certain
+  rolled_back,   ///< for certain: the error says why
+  ended_by_sql,  ///< the transaction was over before the block was: nobody knows how it ended
+  leaked,        ///< something is still in progress: the release of the lease deals with it
+  in_doubt,      ///< the session was lost
+};
+
+struct CommitReport {
+  CommitEnd end{CommitEnd::committed};
+  std::exception_ptr error{};                     ///< of rolled_back and ended_by_sql
+  Failure failure{Failure::final};                ///< of rolled_back: what it means for another attempt
+  std::optional<std::uint64_t> transaction_id{};  ///< of in_doubt; nothing when the transaction has written nothing
+};
+
+/// The atomic block that the holder of the lease is in, with the blocks within it.
+///
+/// The transaction object of a block lives here rather than on the stack, so that one which something still refers to
+/// when the block ends can be left alone for good. It takes no memory from one block to the next.
+///
+/// Thread safety: by the holder of the lease only, but for ticket().
+class Blocks {
+public:
+  Blocks(Session &session, ConninfoSource const &source, std::chrono::milliseconds release_timeout) noexcept
+      : session_{session}, source_{source}, release_timeout_{release_timeout} {}
+  Blocks(Blocks const &) = delete;
+  Blocks &operator=(Blocks const &) = delete;
+
+  /// Tells the open outermost block from all others of this manager; 0 when there is none. Any thread.
+  [[nodiscard]] std::uint64_t ticket() const noexcept { return ticket_.load(std::memory_order_acquire); }
+  [[nodiscard]] bool is_open() const noexcept { return ticket() != 0; }
+
+  [[nodiscard]] pqxx::transaction_base &transaction() noexcept { return **transaction_; }
+  [[nodiscard]] BlockRequest const &request() const noexcept { return request_; }
+  [[nodiscard]] std::size_t depth() const noexcept { return levels_.depth(); }
+  void on_commit(BlockLevels::Callback callback) { levels_.on_commit(std::move(callback)); }
+
+  // The outermost block. The lease is held from begin() until after close().
+
+  /// Sends BEGIN. If this throws, no block is open.
+  /// Throws: libpqxx's exceptions; UsageError when the server is too old for Outcome::resolve.
+  void begin(BlockRequest const &request);
+
+  /// Sends COMMIT if there is something to commit, else ROLLBACK. Blocking: until the server has answered, or the
+  /// session is lost. Afterwards close() is all that may be called.
+  [[nodiscard]] CommitReport commit() noexcept;
+
+  /// Sends ROLLBACK where it is needed. Blocking: Options::release_timeout. Returns whether the transaction is rolled
+  /// back for certain: it is not if it was over already, by SQL.
+  [[nodiscard]] bool roll_back() noexcept;
+
+  /// Leaves what is in progress to the release of the lease.
+  void leave_in_progress() noexcept { end_transaction_object(); }
+
+  /// No block is open any more. Returns what is to be called if it was committed.
+  std::vector<BlockLevels::Callback> close() noexcept;
+
+  // The blocks within it.
+
+  /// Throws: libpqxx's exceptions; UsageError when the block is to be durable.
+  void enter(BlockRequest const &request);
+
+  /// The innermost one ends normally; it is over even if this throws. Blocking: until the server has answered.
+  /// Throws: TransactionAborted when it could only be rolled back; UncommittedTransaction when something in it is still
+  ///         in progress; OutcomeUnknown when the transaction was over already, by SQL; libpqxx's exceptions.
+  void leave();
+
+  /// It ends by an exception: as little as possible is rolled back. Blocking: Options::release_timeout.
+  void abandon() noexcept;
+
+private:
+  [[nodiscard]] CommitReport send_commit();
+  [[nodiscard]] CommitReport commit_or_throw();
+  [[nodiscard]] std::optional<std::uint64_t> ask_for_id();
+  [[nodiscard]] CommitReport rolled_back(std::string const &why);
+  [[nodiscard]] bool is_in_progress() noexcept;
+  [[nodiscard]] char const *why_not_committable(Status status) const noexcept;
+  void roll_back_level() noexcept;
+  void end_transaction_object() noexcept;
+  [[nodiscard]] std::string named(std::string const &what) const;
+
+  Session &session_;
+  ConninfoSource const &source_;
+  std::chrono::milliseconds release_timeout_;
+
+  // On the heap once for many blocks: see the class.
+  std::unique_ptr<std::optional<BlockTransaction>> transaction_{};
+  BlockLevels levels_{};
+  BlockRequest request_{};
+  ReadOnly read_only_{ReadOnly::as_begun};
+  std::uint64_t tickets_{0};
+  std::atomic<std::uint64_t> ticket_{0};
+};
+
+}  // namespace pqlease::detail

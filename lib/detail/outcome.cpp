@@ -1,0 +1,64 @@
+#include "detail/outcome.hpp"
+
+#include "detail/backoff.hpp"
+#include "detail/manager.hpp"
+#include <pqlease/errors.hpp>
+
+#include <spdlog/fmt/fmt.h>
+
+namespace pqlease::detail {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Backoff between_questions{.initial_delay = 5ms, .factor = 2, .max_delay = 250ms, .jitter = Jitter::none};
+
+/// With the lease. A standby may be behind: what it has not heard of may have been committed all the same.
+Fate ask(Session &session, std::uint64_t transaction_id, Deadline deadline) {
+  if (session.ask("SELECT pg_is_in_recovery()", deadline).value != "f") return Fate::undecided;
+  auto const question = fmt::format("SELECT pg_xact_status('{}'::xid8)", transaction_id);
+  return fate_of(session.ask(question.c_str(), deadline));
+}
+
+/// Whoever cannot have the lease or the session now can have it later, unless everything comes to an end.
+Fate ask(Manager &manager, std::uint64_t transaction_id, BlockRequest const &request, Deadline deadline) {
+  try {
+    manager.acquire(request.where, {.queue = deadline, .session = deadline}, request.stop);
+  } catch (LeaseCancelled const &) {
+    return Fate::unknown;
+  } catch (ManagerClosed const &) {
+    return Fate::unknown;
+  } catch (Error const &) {
+    return Fate::undecided;
+  }
+  LeaseEnd const end{.taken = request.where, .exit = Exit::unwinding, .close_requested = false};
+  try {
+    auto const fate = ask(manager.session(), transaction_id, deadline);
+    manager.release(end);
+    return fate;
+  } catch (...) {
+    manager.release(end);
+    throw;
+  }
+}
+
+}  // namespace
+
+Fate fate_of(Reply const &status) noexcept {
+  // An id that the server has not given out yet: it has lost the transaction in a crash, or in a failover.
+  if (status.sqlstate == "22023") return Fate::rolled_back;
+  if (!status.carried_out() || status.value == "in progress") return Fate::undecided;
+  if (status.value == "committed") return Fate::committed;
+  return status.value == "aborted" ? Fate::rolled_back : Fate::unknown;  // null: too long ago
+}
+
+Fate find_fate(Manager &manager, std::uint64_t transaction_id, BlockRequest const &request, Deadline deadline) {
+  for (std::size_t questions = 1;; ++questions) {
+    auto const fate = ask(manager, transaction_id, request, deadline);
+    if (fate != Fate::undecided) return fate;
+    auto const next = Deadline::at(Deadline::Clock::now() + between_questions.ceiling(questions));
+    if (!manager.pause(earliest(next, deadline), request.stop) || deadline.passed()) return Fate::unknown;
+  }
+}
+
+}  // namespace pqlease::detail
