@@ -137,7 +137,7 @@ private:
   /// Whether there is another attempt, which has begun then.
   bool begin_another(BlockEnd const &end) {
     auto verdict = decide(end.failure, end.sqlstate);
-    while (verdict.step == NextStep::retry) {
+    while (verdict.step == RetryStep::retry) {
       if (!wait(verdict.delay)) break;
       try {
         open_block(manager_, request_, schedule_.deadline());
@@ -149,19 +149,19 @@ private:
         break;  // no lease: the block's own failure is what its caller wants to know
       }
     }
-    if (verdict.step != NextStep::pass) ++manager_.counters().blocks_given_up;
+    if (verdict.step != RetryStep::pass) ++manager_.counters().blocks_given_up;
     return false;
   }
 
   Verdict decide(Failure failure, std::string const &sqlstate) {
     auto verdict = schedule_.after(failure, sqlstate, Deadline::Clock::now(), random_chance());
-    if (verdict.step == NextStep::retry && request_.stop.stop_requested()) verdict.step = NextStep::give_up;
+    if (verdict.step == RetryStep::retry && request_.stop.stop_requested()) verdict.step = RetryStep::give_up;
     if (options_.retry.max_attempts > 1) tell(verdict, failure, sqlstate);
     return verdict;
   }
 
   void tell(Verdict const &verdict, Failure failure, std::string const &sqlstate) const {
-    auto const next = verdict.step == NextStep::retry
+    auto const next = verdict.step == RetryStep::retry
                           ? fmt::format("the next one begins in {} ms",
                                         std::chrono::ceil<std::chrono::milliseconds>(verdict.delay).count())
                           : std::string{"there is no other one"};

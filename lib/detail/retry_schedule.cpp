@@ -8,16 +8,16 @@ namespace pqlease::detail {
 
 Verdict RetrySchedule::after(Failure failure, std::string const &sqlstate, TimePoint now, double chance) noexcept {
   ++failed_;
-  if (policy_.max_attempts <= 1 || !might_help(failure, sqlstate)) return {.step = NextStep::pass};
-  if (failed_ >= policy_.max_attempts) return {.step = NextStep::give_up};
+  if (policy_.max_attempts <= 1 || !might_help(failure, sqlstate)) return {.step = RetryStep::pass};
+  if (failed_ >= policy_.max_attempts) return {.step = RetryStep::give_up};
   Backoff const backoff{.initial_delay = policy_.initial_delay,
                         .factor = policy_.factor,
                         .max_delay = policy_.max_delay,
                         .jitter = policy_.jitter};
   auto const delay = backoff.delay(failed_, chance);
   auto const end = deadline();
-  if (!end.is_never() && now + delay > end.when()) return {.step = NextStep::give_up};
-  return {.step = NextStep::retry, .delay = delay};
+  if (!end.is_never() && now + delay > end.when()) return {.step = RetryStep::give_up};
+  return {.step = RetryStep::retry, .delay = delay};
 }
 
 Deadline RetrySchedule::deadline() const noexcept {

@@ -18,14 +18,14 @@ enum class Failure {
 };
 
 /// What comes after a failed attempt.
-enum class NextStep {
+enum class RetryStep {
   pass,     ///< its exception comes through: another attempt would not help, or no retry was asked for
   give_up,  ///< its exception comes through: another attempt might have helped, but there is none left
   retry,    ///< another attempt
 };
 
 struct Verdict {
-  NextStep step{NextStep::pass};
+  RetryStep step{RetryStep::pass};
   std::chrono::nanoseconds delay{0};  ///< before the next attempt
 
   friend bool operator==(Verdict const &, Verdict const &) = default;
