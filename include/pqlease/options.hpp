@@ -24,7 +24,8 @@ enum class Require {
 /// How a manager behaves. An aggregate for designated initialisers; a value out of range is an InvalidOption when the
 /// manager is made. Every duration is at most 24 hours.
 struct Options {
-  /// To open the session, all hosts of the connection string together; a connect_timeout in the string has no effect.
+  /// To open the session, all hosts of the connection string together: each host that is tried may take an equal share
+  /// of what is left, so that one that hangs leaves time for the others. A connect_timeout in the string has no effect.
   /// Range: from 1 ms. The system's name resolver (getaddrinfo) is outside its reach.
   std::chrono::milliseconds connect_timeout{10'000};
 
@@ -56,7 +57,10 @@ struct Options {
   /// server refuses makes the open fail. Source: PostgreSQL, chapter "Server Configuration", "Setting Parameters".
   std::map<std::string, std::string> session_parameters{};
 
-  /// What the session must be good for. A session that no longer is, is replaced before the next lease.
+  /// What the session must be good for. With Require::writable a host that cannot be written to counts as one that
+  /// refuses, and a session that turned read-only is replaced before the next lease. The target_session_attrs of the
+  /// connection string then count as read-write; one that asks for a standby is never fulfilled. A server before
+  /// PostgreSQL 14 reports no change: it is asked once, when the session is opened.
   Require require{Require::anything};
 
   /// Session setup, run once for every session before anyone gets it. Runs in the thread that opens, with the lease

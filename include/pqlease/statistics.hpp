@@ -22,7 +22,7 @@ struct Statistics {
   std::uint64_t leases_cancelled{};   ///< waits that ended with LeaseCancelled
   std::uint64_t sessions_opened{};    ///< successful opens; but in a child process, equal to the epoch
   std::uint64_t failed_opens{};       ///< attempts to open that failed
-  std::uint64_t sessions_replaced{};  ///< sessions found dead before a lease, and given up
+  std::uint64_t sessions_replaced{};  ///< sessions found dead or read-only before a lease, and given up
   std::uint64_t leaks{};              ///< releases with a transaction, a COPY or an unread result in progress
   std::uint64_t forced_rollbacks{};   ///< releases that rolled back or cancelled something, and kept the session
   std::uint64_t forced_closes{};      ///< sessions closed by a release that could not hand them over

@@ -237,6 +237,7 @@ bool Manager::still_fit(Liveness look, Deadline::Clock::time_point now, Deadline
     return false;
   }
   if (preparer_.is_done()) return true;
+  require_time(deadline, "to prepare statements");
   auto const until = earliest(deadline, Deadline::after(options_.connect_timeout));
   if (!preparer_.prepare(session_, until).lost()) return true;
   log_.write(Severity::info,
@@ -247,12 +248,15 @@ bool Manager::still_fit(Liveness look, Deadline::Clock::time_point now, Deadline
 bool Manager::confirmed_alive(Liveness look, Deadline::Clock::time_point now, Deadline deadline) {
   if (look == Liveness::lost) return false;
   if (look == Liveness::alive && now - last_used_ < options_.idle_probe_after) return true;
-  // A deadline that has passed says nothing about the session: it is kept for the next lease.
-  if (deadline.passed()) {
-    ++counters_.leases_timed_out;
-    throw LeaseTimeout{fmt::format("{}: no time was left to ask whether the session is alive", name())};
-  }
+  require_time(deadline, "to ask whether the session is alive");
   return session_.probe(earliest(deadline, Deadline::after(options_.probe_timeout)));
+}
+
+// A deadline that has passed says nothing about the session: it is kept for the next lease.
+void Manager::require_time(Deadline deadline, std::string_view purpose) {
+  if (!deadline.passed()) return;
+  ++counters_.leases_timed_out;
+  throw LeaseTimeout{fmt::format("{}: no time was left {}", name(), purpose)};
 }
 
 void Manager::release(LeaseEnd const &end) {

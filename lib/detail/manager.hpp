@@ -26,6 +26,7 @@
 #include <source_location>
 #include <stop_token>
 #include <string>
+#include <string_view>
 
 namespace pqlease::detail {
 
@@ -139,6 +140,7 @@ private:
   void start_reconnecting();
   void reconnect() noexcept;
   [[nodiscard]] bool still_fit(Liveness look, Deadline::Clock::time_point now, Deadline deadline);
+  void require_time(Deadline deadline, std::string_view purpose);
   [[nodiscard]] bool confirmed_alive(Liveness look, Deadline::Clock::time_point now, Deadline deadline);
   [[nodiscard]] bool revoke_cancel_key(Deadline deadline) noexcept;
   [[nodiscard]] Settled settle(ReleaseAction action, Deadline deadline) noexcept;

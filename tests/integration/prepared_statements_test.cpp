@@ -197,6 +197,15 @@ TEST_CASE("preparing ends with the time to connect, and at the lease's own deadl
   CHECK(run(proxied.manager, "one") == 1);
 }
 
+TEST_CASE("a deadline that has passed before preparing costs the lease, not the session") {
+  Fixture fixture;
+  CHECK(fixture.manager.lease().epoch() == 1);
+  fixture.manager.prepare("one", "SELECT 1");
+  CHECK_THROWS_AS(static_cast<void>(fixture.manager.lease_until({})), pqlease::LeaseTimeout);
+  CHECK(run(fixture.manager, "one") == 1);
+  CHECK(fixture.manager.epoch() == 1);
+}
+
 TEST_CASE("threads register and run statements at the same time") {
   Fixture fixture;
   std::vector<std::jthread> threads;

@@ -9,6 +9,8 @@
 
 #include <doctest/doctest.h>
 
+#include <unistd.h>
+
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
@@ -49,10 +51,12 @@ ServerPair *shared_pair() {
   return pair.get();
 }
 
+std::string const loopback_user = "user=postgres dbname=postgres sslmode=disable";
+
 std::string loopback(std::string const &ports) {
   std::string hosts = "127.0.0.1";
   for (char const c : ports) hosts += c == ',' ? ",127.0.0.1" : "";
-  return "host=" + hosts + " port=" + ports + " user=postgres dbname=postgres sslmode=disable";
+  return "host=" + hosts + " port=" + ports + " " + loopback_user;
 }
 
 /// A port that nothing listens on, kept from everybody else for as long as this lives.
@@ -78,6 +82,20 @@ public:
 private:
   char const *name_;
   std::optional<std::string> before_{};
+};
+
+/// The service "pqlease", as a file of services says it.
+class ServiceFile {
+public:
+  explicit ServiceFile(std::string const &settings) { std::ofstream{path_} << "[pqlease]\n" << settings; }
+  ServiceFile(ServiceFile const &) = delete;
+  ServiceFile &operator=(ServiceFile const &) = delete;
+  ~ServiceFile() { std::filesystem::remove(path_); }
+
+private:
+  std::filesystem::path path_{std::filesystem::temp_directory_path() /
+                              ("pqlease-services-" + std::to_string(::getpid()))};
+  Variable variable_{"PGSERVICEFILE", path_};
 };
 
 int port_of_session(ManagedConnection &manager) {
@@ -225,9 +243,9 @@ TEST_CASE("hosts that the environment or a service file names are taken one by o
   BlackHole const hole;
   DeadPort const dead;
   auto const ports = std::to_string(hole.port()) + "," + dead.port();
-  auto const file = std::filesystem::temp_directory_path() / ("pqlease-service-" + dead.port());
   std::optional<Variable> variable;
   std::optional<Variable> second;
+  std::optional<ServiceFile> service;
   std::string conninfo = "sslmode=disable";
   SUBCASE("a list of ports beside what the string says") {
     variable.emplace("PGPORT", ports);
@@ -238,15 +256,23 @@ TEST_CASE("hosts that the environment or a service file names are taken one by o
     second.emplace("PGHOST", "127.0.0.1,127.0.0.1");
   }
   SUBCASE("a service") {
-    std::ofstream{file} << "[pair]\nhost=127.0.0.1,127.0.0.1\nport=" << ports << "\n";
-    variable.emplace("PGSERVICEFILE", file);
-    conninfo += " service=pair";
+    service.emplace("host=127.0.0.1,127.0.0.1\nport=" + ports + "\n");
+    conninfo += " service=pqlease";
   }
   ManagedConnection manager{conninfo, {.connect_timeout = 400ms}};
   auto const text = refusal_of(manager);
-  std::filesystem::remove(file);
   CHECK(has(text, "port " + std::to_string(hole.port()) + " failed: the server did not answer in time"));
   CHECK(has(text, "port " + dead.port() + " failed: "));
+}
+
+TEST_CASE("a service file that names one host is used as it is, and asked for a writable session where one is wanted") {
+  auto *const pair = shared_pair();
+  if (pair == nullptr) return;
+  ServiceFile const service{"host=127.0.0.1\nport=" + std::to_string(pair->standby.port()) + "\n"};
+  ManagedConnection any{"service=pqlease " + loopback_user};
+  CHECK(port_of_session(any) == pair->standby.port());
+  ManagedConnection writable{"service=pqlease " + loopback_user, {.require = Require::writable}};
+  CHECK(has(refusal_of(writable), "session is read-only"));
 }
 
 TEST_CASE("trap: after a failover a session can sit on a standby where SELECT 1 passes and every write fails") {
