@@ -19,6 +19,11 @@ void require_sendable(char const *name, std::map<std::string, std::string> const
   }
 }
 
+void require_a_session_of_its_own(char const *name, Options const &options) {
+  if (options.pooling != Pooling::transaction) return;
+  throw InvalidOption{name, "is not for Pooling::transaction: the next transaction has another session"};
+}
+
 }  // namespace
 
 void validate(Options const &options) {
@@ -32,6 +37,7 @@ void validate(Options const &options) {
   require_range(of, "reconnect.max_delay", options.reconnect.max_delay, options.reconnect.initial_delay);
   require_factor(of, "reconnect.factor", options.reconnect.factor);
   require_sendable("session_parameters", options.session_parameters);
+  if (!options.session_parameters.empty()) require_a_session_of_its_own("session_parameters", options);
 }
 
 }  // namespace pqlease

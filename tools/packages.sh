@@ -3,7 +3,7 @@
 
 packages_of() {
   case $1 in
-    base) echo g++ meson ninja-build pkgconf libpq-dev libspdlog-dev doctest-dev postgresql openssl ;;
+    base) echo g++ meson ninja-build pkgconf libpq-dev libspdlog-dev doctest-dev postgresql openssl pgbouncer ;;
     bench) echo libbenchmark-dev nlohmann-json3-dev ;;
     clang) echo clang-19 libclang-rt-19-dev ;;
     lint) echo clang-format-19 clang-tidy-19 shellcheck ;;
@@ -23,12 +23,22 @@ may_become_root() {
   ((EUID == 0)) || { command -v sudo >/dev/null && { [[ -t 0 ]] || sudo -n true 2>/dev/null; }; }
 }
 
-apt_get() {
-  local command=(env DEBIAN_FRONTEND=noninteractive apt-get -q "$@")
-  if ((EUID == 0)); then "${command[@]}"; else sudo "${command[@]}"; fi
+as_root() {
+  if ((EUID == 0)); then "$@"; else sudo "$@"; fi
 }
 
-apt_install() { apt_get install -y --no-install-recommends "$@"; }
+apt_get() { as_root env DEBIAN_FRONTEND=noninteractive apt-get -q "$@"; }
+
+apt_install() {
+  apt_get install -y --no-install-recommends "$@" || return
+  if [[ " $* " == *' pgbouncer '* ]]; then disable_pgbouncer; fi
+}
+
+# Debian starts a service once it is installed. The tests start a PgBouncer of their own; this one would serve nobody.
+disable_pgbouncer() {
+  if as_root update-rc.d pgbouncer disable && as_root invoke-rc.d pgbouncer stop; then return; fi
+  say "setup: could not stop the pgbouncer service that its package starts; nothing here needs it"
+}
 
 has_package_lists() { compgen -G '/var/lib/apt/lists/*_Packages*' >/dev/null; }
 

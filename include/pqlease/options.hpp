@@ -21,6 +21,12 @@ enum class Require {
   writable,  ///< neither a standby nor read-only by default, as the server reports both (libpq, PQparameterStatus)
 };
 
+/// What stands between the manager and the server.
+enum class Pooling {
+  none,         ///< nothing; or a pooler that gives each client a session of its own (PgBouncer's pool_mode=session)
+  transaction,  ///< a pooler that gives each transaction another session (pool_mode=transaction)
+};
+
 /// How a manager behaves. An aggregate for designated initialisers; a value out of range is an InvalidOption when the
 /// manager is made. Every duration is at most 24 hours.
 struct Options {
@@ -62,6 +68,11 @@ struct Options {
   /// connection string then count as read-write; one that asks for a standby is never fulfilled. A server before
   /// PostgreSQL 14 reports no change: it is asked once, when the session is opened.
   Require require{Require::anything};
+
+  /// What the connection string leads to. With Pooling::transaction, what a session would have to remember between two
+  /// transactions is refused rather than lost: session_parameters (InvalidOption), SessionState (UsageError). What an
+  /// on_open sets would hit sessions that others use, too.
+  Pooling pooling{Pooling::none};
 
   /// Session setup, run once for every session before anyone gets it. Runs in the thread that opens, with the lease
   /// held but no lock, outside any time-out; it must leave no transaction open. If it throws, the session is closed and

@@ -46,9 +46,10 @@ public:
 };
 
 /// Takes the cluster of a surrounding throwaway-server program (PQLEASE_TEST_SERVER names its folder), else the server
-/// that libpq's environment variables name, else a server of its own.
+/// that libpq's environment variables name, else a server of its own. With PQLEASE_TEST_POOLER=session or =transaction
+/// there is a PgBouncer of its own before it.
 ///
-/// Throws: NoServer where there is neither: the test's main exits with 77.
+/// Throws: NoServer where there is neither, or no PgBouncer: the test's main exits with 77.
 [[nodiscard]] std::unique_ptr<TestServer> make_test_server();
 
 /// The one server of this test run, made at the first call.

@@ -53,6 +53,13 @@ TEST_CASE("a session parameter needs a name, and text that the server gets in fu
                        InvalidOption);
 }
 
+TEST_CASE("what a pooler in transaction mode would lose is refused by the name of its field") {
+  Options options{.session_parameters = {{"search_path", "app"}}, .pooling = pqlease::Pooling::transaction};
+  CHECK(refused_field(options) == "session_parameters");
+  options.pooling = pqlease::Pooling::none;
+  CHECK(refused_field(options).empty());
+}
+
 TEST_CASE("zero is in range where it has a meaning") {
   CHECK(refused_field({.lease_timeout = 0ms, .idle_probe_after = 0ms, .release_timeout = 0ms}).empty());
 }

@@ -25,7 +25,7 @@ namespace fs = std::filesystem;
 
 // Arguments: the folder, pg_ctl, and what to put before a command so that it steps down to the folder's owner.
 // A test may have paused the postmaster, so it is told to go on. A server that does not stop is killed; its backends
-// see that and end by themselves, which can take a few tries of rm.
+// see that and end by themselves, which can take a few tries of rm. A pooler holds nothing that would be lost.
 constexpr auto *script = R"sh(
 trap '' INT TERM HUP
 folder=$1 pg_ctl=$2
@@ -36,6 +36,9 @@ send() {
   shift
   "$@" /bin/sh -c 'kill -s "$0" "$1"' "$signal" "$(head -n 1 "$folder/data/postmaster.pid")"
 }
+if [ -e "$folder/pgbouncer.pid" ]; then
+  "$@" /bin/sh -c 'kill -s KILL "$(head -n 1 "$1")"' sh "$folder/pgbouncer.pid"
+fi
 send CONT "$@"
 "$@" "$pg_ctl" stop --pgdata="$folder/data" --mode=immediate --wait --timeout=15
 if "$@" "$pg_ctl" status --pgdata="$folder/data"; then
