@@ -15,6 +15,7 @@ namespace pqlease {
 
 namespace detail {
 class Manager;
+class SessionMark;
 enum class Exit;
 }  // namespace detail
 
@@ -96,6 +97,7 @@ public:
 
 private:
   friend class ManagedConnection;
+  friend class detail::SessionMark;
 
   Lease(std::shared_ptr<detail::Manager> manager, std::source_location where) noexcept;
   void finish(detail::Exit exit);

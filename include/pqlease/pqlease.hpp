@@ -13,6 +13,7 @@
 #include <pqlease/options.hpp>             // IWYU pragma: export
 #include <pqlease/prometheus.hpp>          // IWYU pragma: export
 #include <pqlease/reconnect_policy.hpp>    // IWYU pragma: export
+#include <pqlease/session_state.hpp>       // IWYU pragma: export
 #include <pqlease/statistics.hpp>          // IWYU pragma: export
 #include <pqlease/status.hpp>              // IWYU pragma: export
 #include <pqlease/transaction.hpp>         // IWYU pragma: export

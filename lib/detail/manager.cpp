@@ -16,12 +16,18 @@ Options validated(Options options) {
   return options;
 }
 
+std::uint64_t next_lineage() noexcept {
+  static std::atomic<std::uint64_t> count{0};
+  return ++count;
+}
+
 bool is_live(Status status) noexcept { return status != Status::closed && status != Status::unknown; }
 
 }  // namespace
 
 Manager::Manager(std::unique_ptr<ConninfoSource> source, Options options)
-    : options_{validated(std::move(options))},
+    : lineage_{next_lineage()},
+      options_{validated(std::move(options))},
       log_{options_.logger},
       source_{std::move(source)},
       queue_{{.max_waiters = options_.max_waiters, .hold_warning = options_.hold_warning},
@@ -65,6 +71,7 @@ std::shared_ptr<Manager> const &Manager::successor() {
       std::make_unique<std::shared_ptr<Manager> const>(std::make_shared<Manager>(source_->renewed(), options_));
   (*fresh)->counters_.inherited_epoch = epoch();
   (*fresh)->statements_.copy(statements_);
+  (*fresh)->lineage_ = lineage_;
   if (queue_.is_shut_down()) (*fresh)->shut_down();
   std::shared_ptr<Manager> const *expected = nullptr;
   if (successor_.compare_exchange_strong(expected, fresh.get(), std::memory_order_acq_rel)) return *fresh.release();

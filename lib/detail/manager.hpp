@@ -124,6 +124,10 @@ public:
     return birth_.is_another() ? Statistics{} : counters_.snapshot();
   }
   [[nodiscard]] std::string name() const { return source_->masked(); }
+  [[nodiscard]] Pooling pooling() const noexcept { return options_.pooling; }
+
+  /// Tells managers apart, but not one from those that take its place in child processes.
+  [[nodiscard]] std::uint64_t lineage() const noexcept { return lineage_; }
 
   /// The default for a lease.
   [[nodiscard]] Patience default_patience() const noexcept;
@@ -154,6 +158,7 @@ private:
 
   BirthProcess const birth_{};
   std::atomic<std::shared_ptr<Manager> const *> successor_{nullptr};  // in a child process; made once, on first use
+  std::uint64_t lineage_;
 
   Options const options_;
   Log const log_;
