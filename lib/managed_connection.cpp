@@ -69,7 +69,12 @@ Lease ManagedConnection::try_lease(std::source_location where) {
 }
 
 void ManagedConnection::prepare(std::string name, std::string sql) {
-  in_this_process(manager_)->prepare(std::move(name), std::move(sql));
+  auto const &manager = in_this_process(manager_);
+  if (manager->pooling() == Pooling::transaction) {
+    throw UsageError{manager->name() +
+                     ": with Pooling::transaction no session lasts for a statement to be prepared in"};
+  }
+  manager->prepare(std::move(name), std::move(sql));
 }
 
 AtomicOptions const &ManagedConnection::default_atomic_options() noexcept {

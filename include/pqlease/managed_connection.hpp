@@ -105,7 +105,8 @@ public:
   /// for the epoch.
   ///
   /// Blocking: never. The same name with the same statement again does nothing.
-  /// Throws: UsageError for the same name with another statement, for an empty name, and for a NUL character.
+  /// Throws: UsageError for the same name with another statement, for an empty name, and for a NUL character; with
+  ///         Pooling::transaction.
   void prepare(std::string name, std::string sql);
 
   /// Runs `f` as one transaction: takes the lease, begins, calls `f`, commits when it returns and rolls back when it

@@ -125,6 +125,11 @@ TEST_CASE("statements are prepared after on_open, whose tables they may use") {
   CHECK(count_lines(fixture.log, "could not be prepared") == 0);
 }
 
+TEST_CASE("with Pooling::transaction there is no session for a statement to be prepared in") {
+  Fixture fixture{{.pooling = pqlease::Pooling::transaction}};
+  CHECK_THROWS_AS(fixture.manager.prepare("one", "SELECT 1"), pqlease::UsageError);
+}
+
 TEST_CASE("a name that is taken in the session keeps its statement there, and is logged") {
   Fixture fixture;
   {

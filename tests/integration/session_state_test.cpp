@@ -175,6 +175,7 @@ TEST_CASE("with Pooling::transaction there is no session for a state to belong t
   auto lease = fixture.manager.lease();
   CHECK_THROWS_AS(static_cast<void>(backend.get(lease)), UsageError);
   CHECK_THROWS_AS(static_cast<void>(backend.is_current(lease)), UsageError);
+  CHECK_THROWS_AS(backend.reset(lease), UsageError);
 }
 
 TEST_CASE("a child process makes a state of its own session, and leaves its parent's alone") {
