@@ -62,8 +62,10 @@ public:
   using Error::Error;
 };
 
-/// No session could be opened. What libpq, the server or the callback said is nested (std::rethrow_if_nested).
-/// Next: try again later, or look at sqlstate().
+/// No session could be opened: by this call, or by an attempt of another thread since it was made, or by the last one,
+/// while the manager is down (ReconnectPolicy). What libpq, the server or the callback said is nested
+/// (std::rethrow_if_nested); several threads may have the same exception nested.
+/// Next: try again after retry_in(), or look at sqlstate().
 class PQLEASE_API ConnectionDown : public Error {
 public:
   explicit ConnectionDown(std::string const &what, std::string sqlstate = {}, std::chrono::milliseconds retry_in = {});
@@ -72,7 +74,8 @@ public:
   /// empty when no server answered. Source: PostgreSQL, appendix A.
   [[nodiscard]] std::string const &sqlstate() const noexcept { return sqlstate_; }
 
-  /// The time from the throw to the next attempt to open; zero when that will be the next lease's (ReconnectPolicy).
+  /// The time from the throw until the back-off has run out, and the next attempt to open is due; zero when it is due
+  /// now, or under way.
   [[nodiscard]] std::chrono::milliseconds retry_in() const noexcept { return retry_in_; }
 
 private:

@@ -55,24 +55,31 @@ public:
   ManagedConnection(ManagedConnection const &) = delete;
   ManagedConnection &operator=(ManagedConnection const &) = delete;
 
-  /// As shutdown().
+  /// As shutdown(), and waits for the thread that makes attempts in the background (ReconnectMode::fail_fast); what that
+  /// one is connecting to is given up.
+  ///
+  /// Blocking: as long as a provider, Options::on_open or a logger needs that runs in that thread.
   ~ManagedConnection();
 
   /// Waits for exclusive use of the session, opening it first if need be. Leases are granted in order of arrival, but
   /// for a few that may pass who is first in line and not yet awake, one as a rule and never more than three.
   ///
-  /// Blocking: at most Options::lease_timeout, queue, opening and probe together; opening alone at most
+  /// While the manager is down, Options::reconnect says whether it waits for the next attempt or throws at once.
+  ///
+  /// Blocking: at most Options::lease_timeout, queue, back-off, opening and probe together; opening alone at most
   ///           Options::connect_timeout.
-  /// Throws: LeaseTimeout when another lease outlasts the time-out; ConnectionDown when no session can be opened;
-  ///         RecursiveLease when this thread already holds the lease; TooManyWaiters; ManagerClosed after shutdown().
+  /// Throws: LeaseTimeout when another lease outlasts the time-out; ConnectionDown when no session can be opened, or
+  ///         the time-out ends while the manager is down; RecursiveLease when this thread already holds the lease;
+  ///         TooManyWaiters; ManagerClosed after shutdown().
   [[nodiscard]] Lease lease(std::source_location where = std::source_location::current());
 
-  /// The same; the wait for other leases is given up when `stop` is triggered. Opening and probing are not.
+  /// The same; the wait for other leases, for the next attempt and for a server to connect to is given up when `stop`
+  /// is triggered. Probing is not, nor are a provider and Options::on_open.
   /// Throws: as lease(), and LeaseCancelled.
   [[nodiscard]] Lease lease(std::stop_token stop, std::source_location where = std::source_location::current());
 
-  /// The same with a time-out of its own. Zero means one attempt without waiting for other leases; opening and probing
-  /// then have their own time-outs only. A session that cannot be probed in time counts as dead.
+  /// The same with a time-out of its own. Zero means one attempt without waiting for other leases or for a back-off;
+  /// opening and probing then have their own time-outs only. A session that cannot be probed in time counts as dead.
   [[nodiscard]] Lease lease_for(std::chrono::milliseconds timeout,
                                 std::source_location where = std::source_location::current());
 
@@ -82,7 +89,7 @@ public:
 
   /// Takes the lease if nobody else holds it; else returns an empty lease.
   ///
-  /// Blocking: not on other leases; opening a session takes at most Options::connect_timeout.
+  /// Blocking: not on other leases, nor on a back-off; opening a session takes at most Options::connect_timeout.
   /// Throws: as lease() but for LeaseTimeout and TooManyWaiters.
   [[nodiscard]] Lease try_lease(std::source_location where = std::source_location::current());
 
@@ -161,15 +168,16 @@ public:
   /// The connection string with every secret masked as `***`. From a provider: the last one it gave.
   [[nodiscard]] std::string conninfo() const;
 
-  /// Closes the session; the next lease opens another one.
+  /// Closes the session; the next lease opens another one. While the manager is down there is none to close: then the
+  /// outage is forgotten, the next lease makes an attempt at once, and so does who waits for one.
   ///
   /// Blocking: until the lease is free, without a time-out.
   /// Throws: RecursiveLease when this thread holds the lease (see Lease::close_on_release()); TooManyWaiters;
   ///         ManagerClosed.
   void close(std::source_location where = std::source_location::current());
 
-  /// Ends the manager for good: waiters and later callers get ManagerClosed. Does not wait for a lease in use; its
-  /// session is closed when it ends.
+  /// Ends the manager for good: waiters, who waits for a server to connect to among them, and later callers get
+  /// ManagerClosed. Does not wait for a lease in use; its session is closed when it ends.
   void shutdown() noexcept;
 
 private:

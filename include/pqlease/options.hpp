@@ -35,7 +35,7 @@ struct Options {
   /// Range: from 1 ms. The system's name resolver (getaddrinfo) is outside its reach.
   std::chrono::milliseconds connect_timeout{10'000};
 
-  /// How long lease() waits, queue, opening and probe together. 0: for ever.
+  /// How long lease() waits, queue, back-off, opening and probe together. 0: for ever, but one failed attempt ends it.
   std::chrono::milliseconds lease_timeout{0};
 
   /// How many threads may wait for the lease; one more gets TooManyWaiters. 0: no bound.

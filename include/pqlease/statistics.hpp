@@ -42,8 +42,8 @@ struct Statistics {
   std::uint64_t notifications_delivered{};  ///< notifications given to handlers, each counted once for every handler
   std::uint64_t notification_gaps{};        ///< gaps announced to handlers, counted in the same way
 
-  /// From asking to having the session to oneself, of the leases granted; one that did not wait counts as zero. Opening
-  /// and probing the session come after it, and count as holding.
+  /// From asking to having the session to oneself, of the leases granted; one that did not wait counts as zero. A wait
+  /// for the next attempt to open, opening and probing come after it, and count as holding.
   Histogram wait{};
 
   /// From there to the end of the release, which may have rolled back or drained; of the leases that have ended.

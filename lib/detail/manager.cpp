@@ -168,7 +168,7 @@ void Manager::make_ready(Holder const &self, LeaseRequest const &request) {
   }
   session_.discard();
   await_turn(self.where, request);
-  open(request.patience.session);
+  open(self.where, request);
   publish();
 }
 
@@ -193,10 +193,17 @@ void Manager::await_turn(std::source_location where, LeaseRequest const &request
   Reconnection::throw_if(outage.down());
 }
 
-/// By the holder.
-void Manager::open(Deadline deadline) {
+/// By the holder. What ends the wait of its request ends the connecting, too.
+void Manager::open(std::source_location where, LeaseRequest const &request) {
+  Interrupt interrupt;
+  auto const trigger = [&interrupt] { interrupt.trigger(); };
+  std::stop_callback const on_stop{request.stop, trigger};
+  std::stop_callback const on_shutdown{closing_.get_token(), trigger};
   try {
-    reconnection_.open(opener_, session_, deadline);
+    reconnection_.open(opener_, session_, request.patience.session, interrupt);
+  } catch (Interrupted const &) {
+    start_reconnecting();
+    refuse({.grant = queue_.is_shut_down() ? Grant::shut_down : Grant::cancelled}, where);
   } catch (...) {
     start_reconnecting();
     throw;
@@ -223,10 +230,13 @@ void Manager::start_reconnecting() {
 /// In the background: one attempt, as the holder of the lease.
 void Manager::reconnect() noexcept {
   auto &outage = reconnection_.outage();
-  auto const answer = queue_.acquire(std::source_location::current(), Deadline::never(), {});
+  LeaseRequest const request{
+      .patience = {.queue = Deadline::never(), .session = Deadline::never()}, .stop = {}, .known = outage.ticket()};
+  auto const here = std::source_location::current();
+  auto const answer = queue_.acquire(here, request.patience.queue, request.stop);
   if (answer.grant != Grant::granted) return outage.abandon_attempt();
   try {
-    if (outage.is_on()) open(Deadline::never());
+    if (outage.is_on()) open(here, request);
   } catch (...) {
     // Logged, and the answer to whoever asks for a lease.
   }
@@ -386,6 +396,7 @@ void Manager::shut_down() noexcept {
   pause_.end();
   bool const alone = queue_.shut_down();
   reconnection_.outage().shut_down();
+  closing_.request_stop();
   if (!alone) return;
   session_.discard();
   publish();

@@ -140,7 +140,7 @@ private:
   void start_lease(Answer const &answer, LeaseRequest const &request);
   void make_ready(Holder const &self, LeaseRequest const &request);
   void await_turn(std::source_location where, LeaseRequest const &request);
-  void open(Deadline deadline);
+  void open(std::source_location where, LeaseRequest const &request);
   void start_reconnecting();
   void reconnect() noexcept;
   [[nodiscard]] bool still_fit(Liveness look, Deadline::Clock::time_point now, Deadline deadline);
@@ -167,6 +167,7 @@ private:
   StatementBook statements_;
   LeaseQueue queue_;
   Pause pause_;
+  std::stop_source closing_{};  // stopped by shut_down(), for what does not wait in the queue
 
   // Used by the holder of the lease only; the queue's mutex orders one holder after the other.
   Session session_;

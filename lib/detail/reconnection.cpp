@@ -47,9 +47,12 @@ Reconnection::~Reconnection() {
   if (birth_.is_another()) static_cast<void>(new (std::nothrow) std::shared_ptr{std::move(outage_)});
 }
 
-void Reconnection::open(SessionOpener &opener, Session &session, Deadline deadline) {
+void Reconnection::open(SessionOpener &opener, Session &session, Deadline deadline, Interrupt const &interrupt) {
   try {
-    opener.open(session, deadline);
+    opener.open(session, deadline, interrupt);
+  } catch (Interrupted const &) {
+    outage_->abandon_attempt();
+    throw;
   } catch (InvalidConnectionString const &) {
     note_failure(opener.was_cut_short(), std::current_exception());
     throw;  // the provider's fault, which nobody else than this lease can tell from a server that is down

@@ -33,7 +33,7 @@ public:
   /// By the holder: makes an attempt.
   ///
   /// Blocking, Throws: as SessionOpener::open().
-  void open(SessionOpener &opener, Session &session, Deadline deadline);
+  void open(SessionOpener &opener, Session &session, Deadline deadline, Interrupt const &interrupt);
 
   /// Throws: ConnectionDown with the cause of the last failure nested, when there is something to tell.
   static void throw_if(std::optional<Down> const &down);

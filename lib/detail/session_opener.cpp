@@ -19,9 +19,10 @@ namespace {
   std::throw_with_nested(ConnectionDown{message, std::move(sqlstate)});
 }
 
-void connect(Session &session, Conninfo const &conninfo, Require require, Deadline deadline) {
+void connect(Session &session, Conninfo const &conninfo, Require require, Deadline deadline,
+             Interrupt const &interrupt) {
   try {
-    session.open(conninfo, require, deadline);
+    session.open(conninfo, require, deadline, interrupt);
   } catch (ConnectFailure const &failure) {
     try {
       throw pqxx::broken_connection{failure.message};
@@ -44,14 +45,14 @@ void connect(Session &session, Conninfo const &conninfo, Require require, Deadli
 
 }  // namespace
 
-void SessionOpener::open(Session &session, Deadline deadline) {
+void SessionOpener::open(Session &session, Deadline deadline, Interrupt const &interrupt) {
   cut_short_ = false;
   try {
     auto const conninfo = ask_for_conninfo();
     auto const longest = Deadline::after(options_.connect_timeout);
     auto const until = earliest(deadline, longest);
     cut_short_ = deadline.when() < longest.when();  // but for on_open, which takes its own time
-    connect(session, conninfo, options_.require, until);
+    connect(session, conninfo, options_.require, until, interrupt);
     set_parameters(session, conninfo, until);
     cut_short_ = false;
     set_up(session, conninfo);

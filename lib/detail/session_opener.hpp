@@ -25,8 +25,8 @@ public:
   /// `session` must be closed; if this throws, it still is.
   ///
   /// Blocking: until `deadline`, and at most Options::connect_timeout; the provider and on_open take their own time.
-  /// Throws: ConnectionDown with the cause nested; InvalidConnectionString from a provider's answer.
-  void open(Session &session, Deadline deadline);
+  /// Throws: ConnectionDown with the cause nested; InvalidConnectionString from a provider's answer; Interrupted.
+  void open(Session &session, Deadline deadline, Interrupt const &interrupt);
 
   /// Whether the last open() failed because `deadline` was too short, which says nothing about the server.
   [[nodiscard]] bool was_cut_short() const noexcept { return cut_short_; }

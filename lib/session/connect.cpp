@@ -50,7 +50,7 @@ Handle start(Conninfo const &conninfo, HostAttempt const &attempt) {
   return checked(PQconnectStartParams(keywords.data(), values.data(), 1), conninfo);
 }
 
-Handle finish(Handle handle, Conninfo const &conninfo, Deadline deadline) {
+Handle finish(Handle handle, Conninfo const &conninfo, Deadline deadline, Interrupt const &interrupt) {
   auto *const raw = handle.get();
   ForkGuard guard;
   PQsetErrorVerbosity(raw, PQERRORS_VERBOSE);  // the only way to learn the SQLSTATE of a refusal
@@ -58,7 +58,12 @@ Handle finish(Handle handle, Conninfo const &conninfo, Deadline deadline) {
     if (next == PGRES_POLLING_FAILED) throw failure_of(raw, conninfo);
     guard.watch(PQsocket(raw));  // libpq may have gone on to another address
     auto const event = next == PGRES_POLLING_READING ? SocketEvent::readable : SocketEvent::writable;
-    if (deadline.passed() || !wait_for_socket(PQsocket(raw), event, deadline)) throw give_up(raw);
+    if (deadline.passed()) throw give_up(raw);
+    auto const ended = wait_for_socket(PQsocket(raw), event, deadline, interrupt);
+    if (ended == WaitEnd::ready) continue;
+    auto failure = give_up(raw);
+    if (ended == WaitEnd::interrupted) throw Interrupted{};
+    throw failure;
   }
   PQsetErrorVerbosity(raw, PQERRORS_DEFAULT);
   return handle;
@@ -88,7 +93,7 @@ void add(ConnectFailure &all, ConnectFailure failure, HostAttempt const &attempt
 }
 
 Handle first_to_accept(std::vector<HostAttempt> const &attempts, Conninfo const &conninfo, Require require,
-                       Deadline deadline) {
+                       Deadline deadline, Interrupt const &interrupt) {
   ConnectFailure all;
   for (auto left = attempts.size(); left > 0; --left) {
     auto const &attempt = attempts[attempts.size() - left];
@@ -96,7 +101,7 @@ Handle first_to_accept(std::vector<HostAttempt> const &attempts, Conninfo const 
       if (left < attempts.size() && deadline.passed())
         throw ConnectFailure{.message = "no time was left", .sqlstate = {}};
       auto const share = share_of(deadline, left, Deadline::Clock::now());
-      return checked_for(require, finish(start(conninfo, attempt), conninfo, share));
+      return checked_for(require, finish(start(conninfo, attempt), conninfo, share, interrupt));
     } catch (ConnectFailure const &failure) {
       add(all, failure, attempt, conninfo);
       if (ends_search(failure.sqlstate)) break;
@@ -107,7 +112,7 @@ Handle first_to_accept(std::vector<HostAttempt> const &attempts, Conninfo const 
 
 }  // namespace
 
-Handle connect(Conninfo const &conninfo, Require require, Deadline deadline) {
+Handle connect(Conninfo const &conninfo, Require require, Deadline deadline, Interrupt const &interrupt) {
   Handle started;
   auto settings = host_settings(conninfo);
   if (!settings) {
@@ -119,13 +124,13 @@ Handle connect(Conninfo const &conninfo, Require require, Deadline deadline) {
     auto target = target_for(settings->target_session_attrs, require);
     if (target == settings->target_session_attrs) {
       if (!started) started = start(conninfo);
-      return checked_for(require, finish(std::move(started), conninfo, deadline));
+      return checked_for(require, finish(std::move(started), conninfo, deadline, interrupt));
     }
     attempts.push_back({.host = {}, .hostaddr = {}, .port = {}, .target_session_attrs = std::move(target)});
   }
   // Before the first attempt: a service file that names several hosts has cost a connection that says nothing.
   started.reset();
-  return first_to_accept(attempts, conninfo, require, deadline);
+  return first_to_accept(attempts, conninfo, require, deadline, interrupt);
 }
 
 }  // namespace pqlease::detail

@@ -4,6 +4,7 @@
 #include "detail/deadline.hpp"
 #include "session/conninfo.hpp"
 #include "session/handle.hpp"
+#include "session/interrupt.hpp"
 #include <pqlease/options.hpp>
 
 namespace pqlease::detail {
@@ -15,7 +16,7 @@ namespace pqlease::detail {
 /// for share that host's time. With Require::writable a server that says it is read-only counts as a refusal.
 ///
 /// Blocking: until `deadline`, all hosts together, but for the system's name resolver, which libpq calls in line.
-/// Throws: ConnectFailure, which names the failure of every host that was tried; std::bad_alloc.
-[[nodiscard]] Handle connect(Conninfo const &conninfo, Require require, Deadline deadline);
+/// Throws: ConnectFailure, which names the failure of every host that was tried; Interrupted; std::bad_alloc.
+[[nodiscard]] Handle connect(Conninfo const &conninfo, Require require, Deadline deadline, Interrupt const &interrupt);
 
 }  // namespace pqlease::detail

@@ -29,8 +29,8 @@ Status status_of(PGTransactionStatusType status) noexcept {
 
 }  // namespace
 
-void Session::open(Conninfo const &conninfo, Require require, Deadline deadline) {
-  auto handle = connect(conninfo, require, deadline);
+void Session::open(Conninfo const &conninfo, Require require, Deadline deadline, Interrupt const &interrupt) {
+  auto handle = connect(conninfo, require, deadline, interrupt);
   auto *const raw = handle.get();
   auto connection = adopt_handle(raw);
   static_cast<void>(handle.release());  // only now is it libpqxx that closes it

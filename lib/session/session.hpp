@@ -6,6 +6,7 @@
 #include "session/conninfo.hpp"
 #include "session/exchange.hpp"
 #include "session/fork_guard.hpp"
+#include "session/interrupt.hpp"
 #include <pqlease/options.hpp>
 #include <pqlease/status.hpp>
 
@@ -40,7 +41,7 @@ public:
   Session &operator=(Session const &) = delete;
 
   /// Opens a session that is good for `require`. There must be none. Blocking and Throws: as connect().
-  void open(Conninfo const &conninfo, Require require, Deadline deadline);
+  void open(Conninfo const &conninfo, Require require, Deadline deadline, Interrupt const &interrupt);
 
   /// The connection; there must be one, though it may be closed.
   [[nodiscard]] pqxx::connection &connection() noexcept { return *connection_; }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "detail/deadline.hpp"
+#include "session/interrupt.hpp"
 
 namespace pqlease::detail {
 
@@ -13,6 +14,17 @@ enum class SocketEvent {
 
 /// Waits until the socket is ready or has failed. Blocking: until `deadline`; then returns false.
 [[nodiscard]] bool wait_for_socket(int descriptor, SocketEvent event, Deadline deadline) noexcept;
+
+/// How a wait ended that could be interrupted.
+enum class WaitEnd {
+  ready,
+  timed_out,
+  interrupted,  ///< whatever became of the socket
+};
+
+/// The same, until `interrupt` is triggered.
+[[nodiscard]] WaitEnd wait_for_socket(int descriptor, SocketEvent event, Deadline deadline,
+                                      Interrupt const &interrupt) noexcept;
 
 /// What one look at a socket shows.
 enum class SocketLook {
