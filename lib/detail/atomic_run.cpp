@@ -280,6 +280,7 @@ void leak_block(Manager &manager) {
   auto &blocks = manager.blocks();
   auto const where = blocks.request().where;
   if (manager.is_inherited()) return static_cast<void>(blocks.close());
+  if (blocks.was_aborted()) return static_cast<void>(abandon_block(manager, nullptr));
   blocks.leave_in_progress();
   static_cast<void>(blocks.close());
   try {

@@ -69,14 +69,14 @@ CommitReport Blocks::commit_or_throw() {
   if (is_in_progress()) return {.end = CommitEnd::leaked};
   auto const status = session_.status();
   if (is_lost(status)) throw pqxx::broken_connection{named("lost its session before COMMIT")};
-  if (auto const *const why = why_not_committable(status)) {
-    static_cast<void>(roll_back());
-    return rolled_back(why);
-  }
-  if (status == Status::idle) {
+  if (was_ended_by_sql()) {
     return {.end = CommitEnd::ended_by_sql,
             .error = std::make_exception_ptr(OutcomeUnknown{
                 named("did not commit: its transaction had been ended by SQL before, nobody knows how")})};
+  }
+  if (auto const *const why = why_not_committable(status)) {
+    static_cast<void>(roll_back());
+    return rolled_back(why);
   }
   return send_commit();
 }
@@ -117,13 +117,19 @@ CommitReport Blocks::rolled_back(std::string const &why) {
 }
 
 bool Blocks::is_in_progress() noexcept {
-  return (*transaction_)->has_focus() || session_.is_pipelined() || session_.status() == Status::active;
+  if ((*transaction_)->has_focus() || session_.is_pipelined()) return true;
+  return session_.status() == Status::active && !session_.finish_reading(Deadline::after(release_timeout_));
+}
+
+bool Blocks::was_ended_by_sql() const noexcept {
+  return session_.status() == Status::idle && !(*transaction_)->was_aborted();
 }
 
 bool Blocks::roll_back() noexcept {
-  bool const over_already = session_.status() == Status::idle && !(*transaction_)->was_aborted();
   // A release knows best what to do with what is in progress.
-  if (!is_in_progress() && !is_lost(session_.status()) && session_.status() != Status::idle) {
+  bool const in_progress = is_in_progress();
+  bool const over_already = was_ended_by_sql();
+  if (!in_progress && !is_lost(session_.status()) && session_.status() != Status::idle) {
     if (!session_.roll_back(Deadline::after(release_timeout_))) session_.close();
   }
   end_transaction_object();
@@ -170,7 +176,7 @@ void Blocks::leave() {
     }
     return levels_.keep();
   }
-  auto const *const why = why_not_committable(status);
+  auto const *const why = was_ended_by_sql() ? nullptr : why_not_committable(status);
   abandon();
   if (in_progress) {
     throw UncommittedTransaction{named("has a block within it that ended with something still in progress"),

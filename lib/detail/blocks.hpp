@@ -72,6 +72,11 @@ public:
   /// back for certain: it is not if it was over already, by SQL.
   [[nodiscard]] bool roll_back() noexcept;
 
+  /// Whether its user has called abort() on the transaction, which is over then.
+  [[nodiscard]] bool was_aborted() const noexcept {
+    return transaction_ && *transaction_ && (*transaction_)->was_aborted();
+  }
+
   /// Leaves what is in progress to the release of the lease.
   void leave_in_progress() noexcept { end_transaction_object(); }
 
@@ -97,6 +102,7 @@ private:
   [[nodiscard]] std::optional<std::uint64_t> ask_for_id();
   [[nodiscard]] CommitReport rolled_back(std::string const &why);
   [[nodiscard]] bool is_in_progress() noexcept;
+  [[nodiscard]] bool was_ended_by_sql() const noexcept;
   [[nodiscard]] char const *why_not_committable(Status status) const noexcept;
   void roll_back_level() noexcept;
   void end_transaction_object() noexcept;

@@ -186,6 +186,10 @@ bool run_command(PGconn *raw, char const *sql, Deadline deadline) noexcept {
   }
 }
 
+bool finish_reading(PGconn *raw, Deadline deadline) noexcept {
+  return await_result(raw, deadline) && Result{PQgetResult(raw)} == nullptr;
+}
+
 bool drain(PGconn *raw, Deadline deadline) noexcept {
   if (PQpipelineStatus(raw) != PQ_PIPELINE_OFF) return false;
   // First of all: a server that is busy with its statement may not read what is queued here before that has ended.

@@ -48,6 +48,12 @@ struct Reply {
 /// Blocking: until `deadline`.
 [[nodiscard]] Reply prepare(PGconn *raw, std::string const &name, std::string const &sql, Deadline deadline);
 
+/// Reads the end of an answer whose results have all been read.
+///
+/// Blocking: until `deadline`.
+/// Returns: whether it came; false, too, when a result came instead, which is lost then, or a COPY is in progress.
+[[nodiscard]] bool finish_reading(PGconn *raw, Deadline deadline) noexcept;
+
 /// Ends what is in progress: cancels the statement, ends a COPY, and throws away what is unread.
 ///
 /// Blocking: until `deadline`.

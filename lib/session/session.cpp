@@ -98,6 +98,10 @@ Reply Session::prepare(std::string const &name, std::string const &sql, Deadline
   return owns_handle() ? detail::prepare(raw_, name, sql, deadline) : Reply{};
 }
 
+bool Session::finish_reading(Deadline deadline) noexcept {
+  return owns_handle() && detail::finish_reading(raw_, deadline) && status() != Status::active;
+}
+
 bool Session::begin(char const *sql) noexcept {
   return owns_handle() && execute(raw_, sql) && status() == Status::in_transaction;
 }

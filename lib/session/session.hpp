@@ -75,6 +75,11 @@ public:
   /// Prepares a statement. As detail::prepare(), and as above.
   [[nodiscard]] Reply prepare(std::string const &name, std::string const &sql, Deadline deadline);
 
+  /// Reads what is left of the answer to a statement that its user takes for finished: libpqxx does not ask for more
+  /// than the result of a COPY. Blocking: until `deadline`, while the server is at work. Returns whether nothing is in
+  /// progress any more; a result or a COPY that nobody has read is.
+  [[nodiscard]] bool finish_reading(Deadline deadline) noexcept;
+
   /// Begins a transaction by this command, BEGIN and what goes with it. Blocking: until the server has answered.
   /// Returns false when it did not; then libpqxx tells why, if it is asked to do the same.
   [[nodiscard]] bool begin(char const *sql) noexcept;

@@ -104,6 +104,12 @@ ProxyCounts FaultProxy::counts() const {
   return published_;
 }
 
+// What was sent in a turn of the loop is counted before a change can be made.
+ProxyCounts FaultProxy::settled_counts() {
+  in_loop([] {});
+  return counts();
+}
+
 bool FaultProxy::wait_until(std::function<bool(ProxyCounts const &)> const &wanted,
                             std::chrono::milliseconds timeout) const {
   std::unique_lock lock{mutex_};

@@ -63,6 +63,9 @@ public:
 
   [[nodiscard]] ProxyCounts counts() const;
 
+  /// The counts with all that either side has received by now.
+  [[nodiscard]] ProxyCounts settled_counts();
+
   /// Waits until the counts are as wanted; false when `timeout` ends first. `wanted` must not call the proxy.
   [[nodiscard]] bool wait_until(std::function<bool(ProxyCounts const &)> const &wanted,
                                 std::chrono::milliseconds timeout = std::chrono::seconds{10}) const;

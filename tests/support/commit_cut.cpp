@@ -1,0 +1,28 @@
+#include "support/commit_cut.hpp"
+
+namespace pqlease::testing {
+namespace {
+
+/// How long the block's question for its id will be, and the answer: as long as the same question now.
+ProxyCounts bytes_of_question(FaultProxy &proxy, pqxx::transaction_base &tx) {
+  auto counts = proxy.settled_counts();
+  auto const before = counts;
+  tx.exec("SELECT pg_current_xact_id_if_assigned()");
+  counts = proxy.settled_counts();
+  counts.from_client -= before.from_client;
+  counts.from_server -= before.from_server;
+  return counts;
+}
+
+}  // namespace
+
+void cut_commit(FaultProxy &proxy, pqxx::transaction_base &tx, CommitCut cut, Outcome outcome) {
+  bool const before_commit = cut.where == CommitCut::Where::question;
+  auto const direction = before_commit ? Direction::to_server : Direction::to_client;
+  if (outcome == Outcome::report) return proxy.cut_after(direction, 0, cut.ending);
+  // In the middle of COMMIT itself, or of the answer to it.
+  auto const asked = bytes_of_question(proxy, tx);
+  proxy.cut_after(direction, (before_commit ? asked.from_client : asked.from_server) + 1, cut.ending);
+}
+
+}  // namespace pqlease::testing
