@@ -4,9 +4,11 @@
 #include <pqlease/block_body.hpp>
 #include <pqlease/export.hpp>
 #include <pqlease/lease.hpp>
+#include <pqlease/notification.hpp>
 #include <pqlease/options.hpp>
 #include <pqlease/statistics.hpp>
 #include <pqlease/status.hpp>
+#include <pqlease/subscription.hpp>
 #include <pqlease/transaction.hpp>
 
 #include <chrono>
@@ -18,6 +20,7 @@
 #include <source_location>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -55,8 +58,8 @@ public:
   ManagedConnection(ManagedConnection const &) = delete;
   ManagedConnection &operator=(ManagedConnection const &) = delete;
 
-  /// As shutdown(), and waits for the thread that makes attempts in the background (ReconnectMode::fail_fast); what that
-  /// one is connecting to is given up.
+  /// As shutdown(), and waits for the thread that makes attempts in the background (ReconnectMode::fail_fast); what
+  /// that one is connecting to is given up.
   ///
   /// Blocking: as long as a provider, Options::on_open or a logger needs that runs in that thread.
   ~ManagedConnection();
@@ -176,8 +179,47 @@ public:
   ///         ManagerClosed.
   void close(std::source_location where = std::source_location::current());
 
+  /// Calls `handler` with each notification on this channel, as long as the subscription lives. Once this has returned,
+  /// what anybody sends on the channel is delivered: in order, once, outside the lease and with no lock held, by one
+  /// thread of the manager's that runs all handlers one after the other. So a handler may use the manager; a slow one
+  /// delays other handlers, and no lease. What arrives during somebody's lease is delivered when that ends. Several
+  /// handlers of a channel run in the order in which they came. What a handler throws is logged.
+  ///
+  /// When the session was lost, the thread opens another one, listens again, and tells each handler by a gap
+  /// (Notification::is_gap()) that it may have missed something. The same if LISTEN could not be sent at once, since no
+  /// session could be opened, the lease was not free in time or is in a transaction of this thread, or the server
+  /// refuses it, as a standby does: this returns all the same, the thread goes on trying, and the first thing that the
+  /// handler gets is a gap.
+  ///
+  /// The name is taken as it is: `listen("Upper")` hears `NOTIFY "Upper"`.
+  ///
+  /// Blocking: as lease(), and one round trip for the first handler of a channel.
+  /// Lifetime: no handler runs after shutdown().
+  /// Throws: UsageError for a channel's name that is empty, longer than 63 bytes or has a zero byte, and for an empty
+  ///         handler; ManagerClosed; std::system_error when there is no thread to be had.
+  [[nodiscard]] Subscription listen(std::string channel, std::function<void(Notification const &)> handler);
+
+  /// Sends a notification to all who listen to the channel, this manager's handlers among them, by a lease of its own:
+  /// `SELECT pg_notify(channel, payload)`. Inside an atomic block of this thread it is part of the block, and sent when
+  /// that commits.
+  ///
+  /// Blocking, Throws: as lease(); UsageError for the channel's name, as listen(), and for a payload with a zero byte;
+  ///                   pqxx::sql_error from the server, as for a payload of 8000 bytes and more.
+  void notify(std::string_view channel, std::string_view payload = {},
+              std::source_location where = std::source_location::current());
+
+  /// Calls `callback` each time after a session was opened that is not the first one: outside the lease, in the thread
+  /// that runs the handlers of notifications, and before these learn of the gap. Sessions that follow each other
+  /// quickly may count as one. What it throws is logged.
+  ///
+  /// Blocking: no.
+  /// Throws: UsageError for an empty callback; ManagerClosed; std::system_error when there is no thread to be had.
+  [[nodiscard]] Subscription on_reopen(std::function<void()> callback);
+
   /// Ends the manager for good: waiters, who waits for a server to connect to among them, and later callers get
   /// ManagerClosed. Does not wait for a lease in use; its session is closed when it ends.
+  ///
+  /// Blocking: with a subscription, until a handler that is running has returned; not when called by a handler.
   void shutdown() noexcept;
 
 private:

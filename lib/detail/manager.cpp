@@ -1,5 +1,6 @@
 #include "detail/manager.hpp"
 
+#include "detail/notifications/courier.hpp"
 #include <pqlease/errors.hpp>
 
 #include <pqxx/except>
@@ -39,9 +40,10 @@ Manager::Manager(std::unique_ptr<ConninfoSource> source, Options options)
 
 Manager::~Manager() {
   delete successor_.load(std::memory_order_acquire);
-  // A thread of the parent may have waited in it, and would be waited for.
   if (birth_.is_another()) {
+    // A thread of the parent may have waited in it, and would be waited for.
     static_cast<void>(new (std::nothrow) std::shared_ptr{std::move(cancel_key_)});
+    leave_courier();
   } else {
     reconnection_.outage().shut_down();
   }
@@ -126,6 +128,7 @@ bool Manager::acquire_at_once(std::source_location where, LeaseRequest const &re
 }
 
 void Manager::start_lease(Answer const &answer, LeaseRequest const &request) {
+  session_.report_to(known_courier_.load(std::memory_order_acquire));
   try {
     make_ready(answer.holder, request);
   } catch (...) {
@@ -397,9 +400,11 @@ void Manager::shut_down() noexcept {
   bool const alone = queue_.shut_down();
   reconnection_.outage().shut_down();
   closing_.request_stop();
-  if (!alone) return;
-  session_.discard();
-  publish();
+  if (alone) {
+    session_.discard();
+    publish();
+  }
+  stop_courier();
 }
 
 void Manager::join_background() noexcept { reconnector_.join(); }
@@ -407,11 +412,14 @@ void Manager::join_background() noexcept { reconnector_.join(); }
 void Manager::hand_over(Deadline::Clock::time_point now) noexcept {
   last_used_ = now;
   if (granted_at_) counters_.hold.record(last_used_ - *std::exchange(granted_at_, std::nullopt));
+  auto *const courier = known_courier_.load(std::memory_order_acquire);
+  bool const call = courier != nullptr && courier->before_return(session_);
   auto const returned = queue_.release(last_used_);
   if (returned.shut_down) {
     session_.discard();
     publish();
   }
+  if (courier != nullptr) courier->after_return(call);
   if (returned.was_overdue) tell_return(returned, now);
 }
 

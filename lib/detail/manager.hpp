@@ -30,6 +30,8 @@
 
 namespace pqlease::detail {
 
+class Courier;
+
 /// How a lease ends.
 struct LeaseEnd {
   std::source_location taken;
@@ -106,6 +108,21 @@ public:
   /// Waits without the lease. Blocking: until `deadline`, `stop` or shut_down(). Returns whether the time has come.
   [[nodiscard]] bool pause(Deadline deadline, std::stop_token const &stop) { return pause_.wait(deadline, stop); }
 
+  /// Whether somebody holds the lease.
+  [[nodiscard]] bool is_leased() const noexcept { return queue_.holder_thread() != std::thread::id{}; }
+
+  /// Whether this thread does.
+  [[nodiscard]] bool is_held_here() const noexcept { return queue_.holder_thread() == std::this_thread::get_id(); }
+
+  /// The same, with a session that is ready and does nothing.
+  [[nodiscard]] bool is_idle_here() noexcept;
+
+  /// Brings notifications to their handlers; made at the first call. Throws: ManagerClosed; std::system_error.
+  [[nodiscard]] Courier &courier();
+
+  /// The time until an attempt to open may be made; zero when nothing is wrong.
+  [[nodiscard]] std::chrono::milliseconds retry_in() const;
+
   void adopt() noexcept {
     if (!birth_.is_another()) queue_.adopt();
   }
@@ -151,6 +168,8 @@ private:
   void count(ReleasePlan const &plan, Settled settled) noexcept;
   void report(LeaseEnd const &end, SessionCondition const &found, ReleaseReport report, Settled settled);
   void hand_over(Deadline::Clock::time_point now = Deadline::Clock::now()) noexcept;
+  void stop_courier() noexcept;
+  void leave_courier() noexcept;
   void warn_of_hold(Overdue const &overdue) noexcept;
   void tell_return(Returned const &returned, Deadline::Clock::time_point now) const noexcept;
   void publish() noexcept { publish(session_.status()); }
@@ -168,6 +187,11 @@ private:
   LeaseQueue queue_;
   Pause pause_;
   std::stop_source closing_{};  // stopped by shut_down(), for what does not wait in the queue
+
+  // Guards the making of the courier, which stays for good. Forbidden under it: waiting for the courier.
+  Mutex courier_mutex_;
+  std::shared_ptr<Courier> courier_ PQLEASE_GUARDED_BY(courier_mutex_);
+  std::atomic<Courier *> known_courier_{nullptr};
 
   // Used by the holder of the lease only; the queue's mutex orders one holder after the other.
   Session session_;

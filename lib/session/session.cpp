@@ -72,21 +72,22 @@ Liveness Session::look() noexcept {
   case SocketLook::quiet:
     return Liveness::alive;
   case SocketLook::unread:
-    return PQconsumeInput(raw_) != 0 && PQstatus(raw_) == CONNECTION_OK ? Liveness::unsure : Liveness::lost;
+    return read_unasked() ? Liveness::unsure : Liveness::lost;
   case SocketLook::ended:
     break;
   }
   return Liveness::lost;
 }
 
-bool Session::probe(Deadline deadline) noexcept { return owns_handle() && run_command(raw_, "", deadline); }
+bool Session::probe(Deadline deadline) noexcept { return run("", deadline); }
 
-bool Session::roll_back(Deadline deadline) noexcept {
-  return owns_handle() && run_command(raw_, "ROLLBACK", deadline) && status() == Status::idle;
-}
+bool Session::roll_back(Deadline deadline) noexcept { return run("ROLLBACK", deadline) && status() == Status::idle; }
 
 bool Session::drain(Deadline deadline) noexcept {
-  if (!owns_handle() || !detail::drain(raw_, deadline)) return false;
+  if (!owns_handle()) return false;
+  bool const drained = detail::drain(raw_, deadline);
+  take_from_libpq();
+  if (!drained) return false;
   return status() == Status::idle || roll_back(deadline);
 }
 
@@ -107,11 +108,17 @@ bool Session::begin(char const *sql) noexcept {
 }
 
 bool Session::run(char const *sql, Deadline deadline) noexcept {
-  return owns_handle() && run_command(raw_, sql, deadline);
+  if (!owns_handle()) return false;
+  bool const carried_out = run_command(raw_, sql, deadline);
+  take_from_libpq();
+  return carried_out;
 }
 
 Reply Session::ask(char const *sql, Deadline deadline) {
-  return owns_handle() ? detail::ask(raw_, sql, deadline) : Reply{};
+  if (!owns_handle()) return {};
+  auto reply = detail::ask(raw_, sql, deadline);
+  take_from_libpq();
+  return reply;
 }
 
 CommitResult Session::commit() { return send_commit(raw_); }
@@ -134,6 +141,7 @@ std::shared_ptr<CancelKey> Session::make_cancel_key() noexcept {
 
 void Session::close() noexcept {
   if (!connection_ || forget_inherited()) return;
+  collect();
   guard_.forget();
   // An idle session says goodbye; PQfinish on any other could wait for a peer that does not read.
   if (owns_handle() && status() != Status::idle) cut_socket(socket_);
@@ -147,6 +155,7 @@ void Session::close() noexcept {
 
 void Session::quarantine() noexcept {
   if (!connection_ || forget_inherited()) return;
+  collect();
   guard_.forget();
   if (owns_handle()) cut_socket(socket_);
   try {

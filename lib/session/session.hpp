@@ -7,6 +7,7 @@
 #include "session/exchange.hpp"
 #include "session/fork_guard.hpp"
 #include "session/interrupt.hpp"
+#include "session/notification_sink.hpp"
 #include <pqlease/options.hpp>
 #include <pqlease/status.hpp>
 
@@ -100,6 +101,22 @@ public:
   /// As PQserverVersion has it; 0 without a session.
   [[nodiscard]] int server_version() const noexcept;
 
+  /// Makes the session listen to a channel. What libpqxx takes off the session, when its user asks for notifications,
+  /// goes to `late`; everything else to the sink. Blocking: until `deadline`.
+  [[nodiscard]] Reply listen(std::string const &channel, LateNotification late, Deadline deadline);
+
+  /// The opposite.
+  [[nodiscard]] Reply unlisten(std::string const &channel, Deadline deadline);
+
+  /// Where notifications go that libpq has read; null: nowhere, they stay with libpq.
+  void report_to(NotificationSink *sink) noexcept { sink_ = sink; }
+
+  /// Gives to the sink what libpq has read so far. No I/O.
+  void collect() noexcept;
+
+  /// The session's socket, to be waited for by anybody; -1 when there is no session, as far as this side knows.
+  [[nodiscard]] int socket() const noexcept { return raw_ != nullptr ? socket_ : -1; }
+
   /// A key of its own to cancel what the session does; null when the session is closed or lost, moved away or swapped
   /// by its user, or libpq has no key for it.
   [[nodiscard]] std::shared_ptr<CancelKey> make_cancel_key() noexcept;
@@ -117,11 +134,15 @@ public:
 private:
   [[nodiscard]] bool owns_handle() const noexcept;
   [[nodiscard]] bool forget_inherited() noexcept;
+  template <class F> [[nodiscard]] Reply let_libpqxx(F f);
+  [[nodiscard]] bool read_unasked() noexcept;
+  void take_from_libpq() noexcept;
 
   std::unique_ptr<pqxx::connection> connection_;
   PGconn *raw_{nullptr};  // owned by connection_; dead as soon as its user closes or replaces that: see owns_handle()
   int backend_pid_{0};
   int socket_{-1};
+  NotificationSink *sink_{nullptr};
   ForkGuard guard_;
 };
 

@@ -1,0 +1,189 @@
+// The session is lost, and the handlers learn that they may have missed something.
+
+#include "fixture.hpp"
+#include "heard.hpp"
+#include "proxied_fixture.hpp"
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <thread>
+
+using namespace std::chrono_literals;
+using pqlease::Notification;
+using pqlease::Options;
+using pqlease::Subscription;
+using pqlease::testing::backend_of;
+using pqlease::testing::becomes_true;
+using pqlease::testing::Fixture;
+using pqlease::testing::Heard;
+using pqlease::testing::Lines;
+using pqlease::testing::listening_channels;
+using pqlease::testing::notify_from_outside;
+using pqlease::testing::ProxiedFixture;
+using pqlease::testing::StopMode;
+using pqlease::testing::unique_channel;
+
+namespace {
+
+int backend(Fixture &fixture) {
+  auto lease = fixture.manager.lease_for(20s);
+  return backend_of(lease);
+}
+
+}  // namespace
+
+TEST_SUITE_BEGIN("notification gaps");
+
+TEST_CASE("a session that was ended while idle is opened again by nobody's lease, and every handler gets one gap") {
+  Fixture fixture;
+  Heard heard;
+  auto const channel = unique_channel();
+  auto const first = fixture.manager.listen(channel, heard.handler("a "));
+  auto const second = fixture.manager.listen(channel, heard.handler("b "));
+  fixture.manager.notify(channel, "before");
+  CHECK(heard.wait_for(2).size() == 2);
+  fixture.server.kill_backend(backend(fixture));
+  CHECK(heard.wait_for(4).size() == 4);
+  notify_from_outside(channel, "after");
+  CHECK(heard.wait_for(6) == Lines{"a " + channel + ": before", "b " + channel + ": before", "a " + channel + ": (gap)",
+                                   "b " + channel + ": (gap)", "a " + channel + ": after", "b " + channel + ": after"});
+  CHECK(fixture.manager.epoch() == 2);
+  CHECK(fixture.manager.statistics().notification_gaps == 2);
+  CHECK(fixture.manager.statistics().notifications_delivered == 4);
+}
+
+TEST_CASE("a handler that came after the new session listened is told of no gap") {
+  Fixture fixture;
+  Heard heard;
+  auto const channel = unique_channel();
+  auto const first = fixture.manager.listen(channel, heard.handler("a "));
+  fixture.server.kill_backend(backend(fixture));
+  CHECK(heard.wait_for(1) == Lines{"a " + channel + ": (gap)"});
+  auto const second = fixture.manager.listen(channel, heard.handler("b "));
+  notify_from_outside(channel, "after");
+  CHECK(heard.wait_for(3) == Lines{"a " + channel + ": (gap)", "a " + channel + ": after", "b " + channel + ": after"});
+}
+
+TEST_CASE("a listener gets through restarts of the server, with a gap for each") {
+  Fixture fixture;
+  if (!fixture.server.can_restart()) return;
+  Heard heard;
+  auto const channel = unique_channel();
+  auto const subscription = fixture.manager.listen(channel, heard.handler());
+  Lines expected;
+  for (auto const mode : {StopMode::fast, StopMode::immediate}) {
+    fixture.server.restart(mode);
+    expected.push_back(channel + ": (gap)");
+    CHECK(heard.wait_for(expected.size()) == expected);
+    notify_from_outside(channel, "after");
+    expected.push_back(channel + ": after");
+    CHECK(heard.wait_for(expected.size()) == expected);
+  }
+}
+
+TEST_CASE("a listener gets through a time without a server") {
+  Fixture fixture{Options{.reconnect = {.initial_delay = 20ms, .max_delay = 50ms}}};
+  if (!fixture.server.can_restart()) return;
+  Heard heard;
+  auto const channel = unique_channel();
+  auto const subscription = fixture.manager.listen(channel, heard.handler());
+  fixture.server.stop(StopMode::immediate);
+  CHECK(becomes_true([&] { return fixture.manager.statistics().failed_opens > 2; }));
+  CHECK(heard.lines().empty());
+  fixture.server.start();
+  CHECK(heard.wait_for(1) == Lines{channel + ": (gap)"});
+}
+
+TEST_CASE("a session that is lost in a lease, or closed, is opened again for the listener") {
+  Fixture fixture;
+  Heard heard;
+  auto const channel = unique_channel();
+  auto const subscription = fixture.manager.listen(channel, heard.handler());
+  {
+    auto lease = fixture.manager.lease();
+    fixture.server.kill_backend(backend_of(lease));
+    CHECK_THROWS_AS(pqxx::nontransaction{*lease}.exec("SELECT 1"), pqxx::failure);
+  }
+  CHECK(heard.wait_for(1) == Lines{channel + ": (gap)"});
+  fixture.manager.close();
+  CHECK(heard.wait_for(2) == Lines{channel + ": (gap)", channel + ": (gap)"});
+  {
+    auto lease = fixture.manager.lease();
+    lease.close_on_release();
+  }
+  CHECK(heard.wait_for(3).size() == 3);
+  CHECK(listening_channels(fixture.manager) == Lines{channel});
+}
+
+TEST_CASE("what was received before the session was lost is delivered before the gap") {
+  Fixture fixture;
+  Heard heard;
+  auto const channel = unique_channel();
+  auto const subscription = fixture.manager.listen(channel, heard.handler());
+  {
+    auto lease = fixture.manager.lease();
+    notify_from_outside(channel, "received");
+    // Both wait in the socket when the lease ends.
+    fixture.server.kill_backend(lease->backendpid());
+  }
+  CHECK(heard.wait_for(2) == Lines{channel + ": received", channel + ": (gap)"});
+}
+
+TEST_CASE("without a server listen() returns all the same, and delivery begins with a gap") {
+  Fixture fixture{Options{.lease_timeout = 100ms, .reconnect = {.initial_delay = 20ms, .max_delay = 50ms}}};
+  if (!fixture.server.can_restart()) return;
+  Heard heard;
+  auto const channel = unique_channel();
+  fixture.server.stop(StopMode::fast);
+  auto const subscription = fixture.manager.listen(channel, heard.handler());
+  CHECK(static_cast<bool>(subscription));
+  fixture.server.start();
+  CHECK(heard.wait_for(1) == Lines{channel + ": (gap)"});
+  notify_from_outside(channel, "after");
+  CHECK(heard.wait_for(2) == Lines{channel + ": (gap)", channel + ": after"});
+}
+
+TEST_CASE("a lease that is not free in time does not make listen() fail, and delivery begins with a gap") {
+  Fixture fixture{Options{.lease_timeout = 20ms}};
+  Heard heard;
+  auto const channel = unique_channel();
+  auto lease = fixture.manager.lease();
+  Subscription subscription;
+  std::jthread{[&] { subscription = fixture.manager.listen(channel, heard.handler()); }}.join();
+  CHECK(static_cast<bool>(subscription));
+  lease.release();
+  CHECK(heard.wait_for(1) == Lines{channel + ": (gap)"});
+}
+
+TEST_CASE("a session that is moved away by its user takes no notification along that the next one brings, too") {
+  Fixture fixture;
+  Heard heard;
+  auto const channel = unique_channel();
+  auto const subscription = fixture.manager.listen(channel, heard.handler());
+  auto lease = fixture.manager.lease();
+  pqxx::connection taken{std::move(*lease)};
+  lease.release();
+  CHECK(heard.wait_for(1) == Lines{channel + ": (gap)"});
+  notify_from_outside(channel, "once");
+  CHECK(taken.await_notification(20) == 1);
+  CHECK(heard.wait_for(2) == Lines{channel + ": (gap)", channel + ": once"});
+  notify_from_outside(channel, "last");
+  CHECK(heard.wait_for(3).back() == channel + ": last");
+  CHECK(heard.lines().size() == 3);
+}
+
+TEST_CASE("a LISTEN that is not answered costs the session after probe_timeout, not the lease's user") {
+  ProxiedFixture proxied{Options{.idle_probe_after = 1h, .probe_timeout = 100ms}};
+  Heard heard;
+  auto const channel = unique_channel();
+  { auto lease = proxied.manager.lease(); }
+  proxied.proxy.swallow();
+  Subscription subscription;
+  pqlease::testing::check_within(100ms, [&] { subscription = proxied.manager.listen(channel, heard.handler()); });
+  proxied.proxy.forward();
+  CHECK(heard.wait_for(1) == Lines{channel + ": (gap)"});
+  CHECK(proxied.manager.epoch() >= 2);
+}
+
+TEST_SUITE_END();
