@@ -3,10 +3,15 @@
 
 #include "fixture.hpp"
 #include "outage_fixture.hpp"
+#include "support/detail/loopback.hpp"
+#include "support/fault_proxy.hpp"
 #include "support/subprocess.hpp"
 
 #include <doctest/doctest.h>
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -26,11 +31,15 @@ using pqlease::ManagedConnection;
 using pqlease::ReconnectMode;
 using pqlease::Status;
 using pqlease::testing::backend_of;
+using pqlease::testing::Ending;
+using pqlease::testing::FaultProxy;
 using pqlease::testing::Fixture;
 using pqlease::testing::for_ever;
 using pqlease::testing::OutageFixture;
+using pqlease::testing::ProxyCounts;
 using pqlease::testing::somebody_holds;
 using pqlease::testing::steady;
+using pqlease::testing::test_server;
 
 namespace {
 
@@ -61,6 +70,18 @@ int ask_for_backend(ManagedConnection &manager) {
 ino_t inode_of(int descriptor) {
   struct stat found{};
   return ::fstat(descriptor, &found) == 0 ? found.st_ino : 0;
+}
+
+/// Whether this process has a socket whose peer is a port of 127.0.0.1.
+bool is_connected_to(std::uint16_t port) {
+  for (int descriptor = 0; descriptor < 1024; ++descriptor) {
+    sockaddr_in peer{};
+    socklen_t size = sizeof peer;
+    // NOLINTNEXTLINE(*-reinterpret-cast): the sockets API
+    bool const has_peer = ::getpeername(descriptor, reinterpret_cast<sockaddr *>(&peer), &size) == 0;
+    if (has_peer && peer.sin_family == AF_INET && ntohs(peer.sin_port) == port) return true;
+  }
+  return false;
 }
 
 bool has_inode_open(ino_t inode) {
@@ -256,6 +277,21 @@ TEST_CASE("a child of a child has a session of its own too, and a shut-down mana
     }
     return false;
   }));
+}
+
+TEST_CASE("a fork while the second of two hosts is connected to leaves the child no hold on that socket") {
+  auto const refusing = pqlease::testing::bind_loopback(0);
+  FaultProxy proxy{test_server()};
+  proxy.swallow();
+  ManagedConnection manager{
+      "host=127.0.0.1,127.0.0.1 sslmode=disable port=" + std::to_string(pqlease::testing::bound_port(refusing.get())) +
+      "," + std::to_string(proxy.port())};
+  std::jthread const opener{[&] { CHECK_THROWS_AS(static_cast<void>(manager.lease()), pqlease::ConnectionDown); }};
+  // What the client says comes after it has begun to guard its socket.
+  CHECK(proxy.wait_until([](ProxyCounts const &now) { return now.from_client > 0; }));
+  CHECK(is_connected_to(proxy.port()));
+  CHECK(succeeds_in_child([&] { return !is_connected_to(proxy.port()); }));
+  proxy.cut(Ending::reset);
 }
 
 TEST_CASE("a child's session knows the registered statements, even if a thread was registering one during the fork") {
