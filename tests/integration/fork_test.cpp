@@ -43,6 +43,14 @@ using pqlease::testing::test_server;
 
 namespace {
 
+#if defined(__SANITIZE_THREAD__)
+constexpr bool thread_sanitizer = true;
+#elif defined(__has_feature)
+constexpr bool thread_sanitizer = __has_feature(thread_sanitizer);
+#else
+constexpr bool thread_sanitizer = false;
+#endif
+
 /// Runs `body` in a child process that ends without running destructors; returns what `body` returned.
 template <class F> bool succeeds_in_child(F body) {
   auto const child = ::fork();
@@ -335,6 +343,7 @@ TEST_CASE("a fork in the middle of an outage: the child is not down, and waits f
       outage.reset();
       return true;
     }));
+    if (thread_sanitizer && mode == ReconnectMode::fail_fast) continue;  // it cannot start threads in a child
     CHECK(succeeds_in_child([&] {
       try {
         auto const lease = outage->manager.lease_for(5s);
@@ -349,6 +358,26 @@ TEST_CASE("a fork in the middle of an outage: the child is not down, and waits f
   }
   CHECK(outage->manager.statistics().failed_opens == 1);
   outage->manager.shutdown();
+}
+
+TEST_CASE("a child does not wait for a thread of its parent that pauses between two attempts of an atomic block") {
+  std::optional<ManagedConnection> manager{std::in_place, pqlease::testing::test_server().conninfo()};
+  std::stop_source stop;
+  std::jthread pausing{[&] {
+    pqlease::AtomicOptions const options{
+        .retry = {.max_attempts = 2, .initial_delay = 20s, .max_delay = 20s, .jitter = pqlease::Jitter::none},
+        .stop = stop.get_token()};
+    auto const fail = [](pqxx::transaction_base &) { throw pqxx::sql_error{"simulated", "", "40001"}; };
+    CHECK_THROWS_AS(manager->atomic(options, fail), pqxx::sql_error);
+  }};
+  CHECK(pqlease::testing::eventually([&] { return manager->statistics().blocks_rolled_back == 1; }));
+  for (int i = 0; i < 10; ++i) {
+    CHECK(succeeds_in_child([&] {
+      manager.reset();
+      return true;
+    }));
+  }
+  stop.request_stop();
 }
 
 TEST_SUITE_END();

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <future>
 #include <latch>
 #include <optional>
 #include <thread>
@@ -227,6 +228,21 @@ TEST_CASE("many threads that time out, are cancelled, and take the lease never h
   CHECK(granted > 0);
   CHECK(queue.waiters() == 0);
   CHECK(queue.holder_thread() == std::thread::id{});
+}
+
+TEST_CASE("who waits learns that the holder's excuse has ended, and reports it from then on") {
+  std::promise<void> reported;
+  LeaseQueue queue{{.hold_warning = 1ms}, [&](pqlease::detail::Overdue const &) { reported.set_value(); }};
+  REQUIRE(take(queue).grant == Grant::granted);
+  queue.excuse();
+  std::jthread const waiter{[&] {
+    CHECK(take(queue, Deadline::after(20s)).grant == Grant::granted);
+    CHECK_FALSE(queue.release().was_overdue);
+  }};
+  wait_until_waiting(queue, 1);
+  queue.end_excuse();
+  CHECK(reported.get_future().wait_for(10s) == std::future_status::ready);
+  CHECK(queue.release().was_overdue);
 }
 
 TEST_SUITE_END();

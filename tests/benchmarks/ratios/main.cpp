@@ -4,6 +4,7 @@
 #include "ratios/fairness_rows.hpp"
 #include "ratios/lease_rows.hpp"
 #include "ratios/lookup_table.hpp"
+#include "ratios/recovery_rows.hpp"
 #include "ratios/report.hpp"
 #include "ratios/settings.hpp"
 #include "ratios/throughput_rows.hpp"
@@ -54,6 +55,7 @@ std::vector<Row> measure(Settings const &settings) {
   table.add(compare_with_mutex(lookup, settings, 64, nearly_all));
   table.add(compare_with_connecting(lookup, settings, 16, {Bound::at_least, 10}));
   for (auto &row : measure_fairness(lookup, settings)) table.add(std::move(row));
+  for (auto &row : measure_recovery(settings)) table.add(std::move(row));
   return table.rows();
 }
 
