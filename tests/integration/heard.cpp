@@ -76,6 +76,18 @@ Lines listening_channels(ManagedConnection &manager) {
   return channels;
 }
 
+bool one_waits(ManagedConnection &manager) {
+  bool waits = false;
+  std::jthread{[&] {
+    try {
+      auto const lease = manager.lease_for(0ms);
+    } catch (LeaseTimeout const &refusal) {
+      waits = std::string{refusal.what()}.ends_with("; 1 waiting");
+    }
+  }}.join();
+  return waits;
+}
+
 std::string unique_channel() {
   static std::atomic<int> count{0};
   return "pqlease_" + std::to_string(::getpid()) + "_" + std::to_string(++count);

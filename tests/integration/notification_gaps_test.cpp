@@ -116,6 +116,25 @@ TEST_CASE("a session that is lost in a lease, or closed, is opened again for the
   CHECK(listening_channels(fixture.manager) == Lines{channel});
 }
 
+TEST_CASE("a session that somebody's lease has opened again is listened to when that ends") {
+  Fixture fixture;
+  Heard heard;
+  auto const channel = unique_channel();
+  auto const subscription = fixture.manager.listen(channel, heard.handler());
+  auto lease = fixture.manager.lease();
+  std::jthread const next{[&] {
+    auto waiting = fixture.manager.lease_for(20s);
+    CHECK(waiting.epoch() == 2);
+  }};
+  // Its request comes before any of the handlers' thread, which does not know yet that the session is lost.
+  CHECK(becomes_true([&] { return pqlease::testing::one_waits(fixture.manager); }));
+  lease.close_on_release();
+  lease.release();
+  CHECK(heard.wait_for(1) == Lines{channel + ": (gap)"});
+  notify_from_outside(channel, "after");
+  CHECK(heard.wait_for(2).back() == channel + ": after");
+}
+
 TEST_CASE("what was received before the session was lost is delivered before the gap") {
   Fixture fixture;
   Heard heard;

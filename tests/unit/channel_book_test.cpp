@@ -48,6 +48,23 @@ TEST_CASE("a channel is listened to for its first handler, and not for the next"
   CHECK(settle(book).empty());
 }
 
+TEST_CASE("a channel is heard from the answer to LISTEN to its last handler's end") {
+  ChannelBook book;
+  auto const only = observer("a");
+  book.add(only, 0);
+  CHECK_FALSE(book.is_heard("a"));
+  REQUIRE(book.next_step(start));
+  CHECK_FALSE(book.is_heard("a"));
+  static_cast<void>(book.listened_to("a", 0));
+  CHECK(book.is_heard("a"));
+  CHECK_FALSE(book.is_heard("b"));
+  book.session_opened();
+  CHECK_FALSE(book.is_heard("a"));
+  settle(book);
+  book.remove(*only);
+  CHECK_FALSE(book.is_heard("a"));
+}
+
 TEST_CASE("a channel is given up with its last handler, and not before") {
   ChannelBook book;
   auto const first = observer("a");

@@ -93,9 +93,9 @@ bool ChannelBook::wants_session() const noexcept {
   return std::ranges::any_of(channels_, [](auto const &item) { return !item.second.entries.empty(); });
 }
 
-bool ChannelBook::has_observers(std::string_view channel) const noexcept {
-  auto const *const entries = entries_of(channel);
-  return entries != nullptr && !entries->empty();
+bool ChannelBook::is_heard(std::string_view channel) const noexcept {
+  auto const found = channels_.find(channel);
+  return found != channels_.end() && found->second.listened && !found->second.entries.empty();
 }
 
 std::vector<std::string> ChannelBook::channels() const {

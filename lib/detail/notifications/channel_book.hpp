@@ -67,10 +67,10 @@ public:
   /// Whether some channel has handlers.
   [[nodiscard]] bool wants_session() const noexcept;
 
-  /// Whether this channel has.
-  [[nodiscard]] bool has_observers(std::string_view channel) const noexcept;
+  /// Whether this channel has, and the session listens to it.
+  [[nodiscard]] bool is_heard(std::string_view channel) const noexcept;
 
-  /// Every channel that has.
+  /// Every channel that has handlers.
   [[nodiscard]] std::vector<std::string> channels() const;
 
   /// Whom an event concerns, in the order in which they came.

@@ -131,15 +131,17 @@ LateNotification Courier::late_notification() {
     if (!self || self->birth_.is_another()) return;
     {
       MutexLock const lock{self->mutex_};
-      if (self->listening_epoch_ != epoch || !self->store(channel, payload, pid)) return;
+      bool const is_late = self->epoch_.load(std::memory_order_relaxed) != epoch;
+      if (is_late || !self->store(channel, payload, pid)) return;
     }
     self->wake_.ring();
   };
 }
 
-/// Returns whether the thread has to know.
+/// Returns whether the thread has to know. What comes while LISTEN is under way is dropped: so may libpqxx have done
+/// with what came just after it, since it has no handler then, and the gap that is told next is for both.
 bool Courier::store(char const *channel, char const *payload, int backend_pid) noexcept try {
-  if (!book_.has_observers(channel)) return false;
+  if (!book_.is_heard(channel)) return false;
   events_.push({.channel = channel, .payload = payload, .backend_pid = backend_pid});
   return true;
 } catch (...) {
@@ -170,8 +172,10 @@ void Courier::note(Session const &session) noexcept {
   call_ = true;
   epoch_.store(epoch, std::memory_order_relaxed);
   socket_.store(socket, std::memory_order_relaxed);
-  if (!is_another || epoch == counters_.inherited_epoch + 1) return;
+  if (!is_another) return;
   MutexLock const lock{mutex_};
+  book_.session_opened();
+  if (epoch == counters_.inherited_epoch + 1) return;
   try {
     events_.push_reopened();
   } catch (...) {
@@ -192,12 +196,10 @@ bool Courier::synchronise() {
   auto &session = manager_.session();
   session.report_to(this);
   note(session);
-  auto const epoch = manager_.epoch();
   for (;;) {
     std::optional<ChannelStep> step;
     {
       MutexLock const lock{mutex_};
-      if (std::exchange(listening_epoch_, epoch) != epoch) book_.session_opened();
       step = book_.next_step(Clock::now());
     }
     if (!step) return true;

@@ -24,10 +24,23 @@ public:
     return granted;
   }
 
+  [[nodiscard]] ManagedConnection &manager() noexcept { return manager_; }
+
 private:
   LookupTable const &table_;
   Statement statement_;
   ManagedConnection manager_;
+};
+
+class ListeningContender final : public Contender {
+public:
+  ListeningContender(LookupTable const &table, Statement statement) : lease_{table, statement} {}
+
+  Clock::time_point look_up(int key) override { return lease_.look_up(key); }
+
+private:
+  LeaseContender lease_;
+  Subscription subscription_{lease_.manager().listen("pqlease_benchmark", [](Notification const &) {})};
 };
 
 class MutexContender final : public Contender {
@@ -72,6 +85,10 @@ private:
 
 std::unique_ptr<Contender> make_lease_contender(LookupTable const &table, Statement statement) {
   return std::make_unique<LeaseContender>(table, statement);
+}
+
+std::unique_ptr<Contender> make_listening_contender(LookupTable const &table, Statement statement) {
+  return std::make_unique<ListeningContender>(table, statement);
 }
 
 std::unique_ptr<Contender> make_mutex_contender(LookupTable const &table, Statement statement) {

@@ -26,6 +26,9 @@ public:
 /// This library: a lease for each SELECT.
 [[nodiscard]] std::unique_ptr<Contender> make_lease_contender(LookupTable const &table, Statement statement);
 
+/// The same while a handler listens to a channel that nobody sends anything on.
+[[nodiscard]] std::unique_ptr<Contender> make_listening_contender(LookupTable const &table, Statement statement);
+
 /// What libpqxx leaves to its user: one connection behind a std::mutex.
 [[nodiscard]] std::unique_ptr<Contender> make_mutex_contender(LookupTable const &table, Statement statement);
 

@@ -53,6 +53,7 @@ std::vector<Row> measure(Settings const &settings) {
   table.add(compare_with_mutex(lookup, settings, 4, {}));
   table.add(compare_with_mutex(lookup, settings, 16, nearly_all));
   table.add(compare_with_mutex(lookup, settings, 64, nearly_all));
+  table.add(compare_listening(lookup, settings, 16, {Bound::at_least, 0.95}));
   table.add(compare_with_connecting(lookup, settings, 16, {Bound::at_least, 10}));
   for (auto &row : measure_fairness(lookup, settings)) table.add(std::move(row));
   for (auto &row : measure_recovery(settings)) table.add(std::move(row));

@@ -58,6 +58,13 @@ Row compare_mutex_with_itself(LookupTable const &table, Settings const &settings
   return compare("control: std::mutex + prepared SELECT / itself", {}, settings, threads, make, make);
 }
 
+Row compare_listening(LookupTable const &table, Settings const &settings, int threads, Limit limit) {
+  return compare(
+      "lease + prepared SELECT, listening / not listening", limit, settings, threads,
+      [&] { return make_listening_contender(table, Statement::prepared); },
+      [&] { return make_lease_contender(table, Statement::prepared); });
+}
+
 Row compare_with_connecting(LookupTable const &table, Settings const &settings, int threads, Limit limit) {
   return compare(
       "lease + SELECT / connect + the same", limit, settings, threads,

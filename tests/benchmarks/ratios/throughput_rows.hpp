@@ -15,6 +15,9 @@ namespace pqlease::benchmarks {
 /// The std::mutex against another one like it: how far from 1 a ratio gets on this machine, now, when nothing differs.
 [[nodiscard]] Row compare_mutex_with_itself(LookupTable const &table, Settings const &settings, int threads);
 
+/// SELECTs per second by lease while a handler waits for notifications and none comes, against the same without one.
+[[nodiscard]] Row compare_listening(LookupTable const &table, Settings const &settings, int threads, Limit limit);
+
 /// SELECTs per second by lease, against a connection for each of them.
 [[nodiscard]] Row compare_with_connecting(LookupTable const &table, Settings const &settings, int threads, Limit limit);
 
