@@ -37,3 +37,21 @@ TEST_CASE("a lease that nobody contends for allocates nothing") {
   CHECK(allocations.load() == before);
   CHECK(manager.epoch() == 1);
 }
+
+TEST_CASE("an atomic block that nobody contends for allocates nothing but what its statements do") {
+  pqlease::ManagedConnection manager{pqlease::testing::test_server().conninfo(),
+                                     {.idle_probe_after = std::chrono::hours{1}}};
+  pqlease::AtomicOptions const options{.isolation = pqlease::IsolationLevel::repeatable_read,
+                                       .access = pqlease::AccessMode::read_only};
+  auto const block = [](pqxx::transaction_base &) { return 1; };
+  manager.atomic(block);
+  auto const before = allocations.load();
+  for (int i = 0; i < 100; ++i) {
+    manager.atomic(block);
+    manager.atomic(options, block);
+    auto tx = manager.begin();
+    tx.commit();
+  }
+  CHECK(allocations.load() == before);
+  CHECK(manager.statistics().blocks_committed == 301);
+}

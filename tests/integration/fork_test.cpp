@@ -378,6 +378,67 @@ TEST_CASE("a child does not wait for a thread of its parent that pauses between 
     }));
   }
   stop.request_stop();
+
+TEST_CASE(
+    "an atomic block that a child inherits is a lost session there, is not run again, and its parent commits it") {
+  Fixture fixture;
+  int runs = 0;
+  pid_t child = -1;
+  bool told = false;
+  auto const block = [&](pqxx::transaction_base &tx) {
+    ++runs;
+    fixture.insert(tx);
+    fixture.manager.on_commit([&] { told = true; });
+    child = ::fork();
+    if (child == 0) ::alarm(30);  // ends a child that hangs
+    if (child == 0) return;
+    int status = 0;
+    while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {}
+    CHECK(WIFEXITED(status));
+    CHECK(WEXITSTATUS(status) == 0);
+    fixture.insert(tx);
+  };
+  pqlease::RetryPolicy const retry{.max_attempts = 3, .initial_delay = 1ms, .on_disconnect = true};
+  try {
+    fixture.manager.atomic({.retry = retry, .outcome = pqlease::Outcome::resolve}, block);
+    if (child == 0) ::_exit(2);
+  } catch (pqxx::broken_connection const &) {
+    if (child != 0) throw;
+    bool good = runs == 1 && !told;
+    try {
+      // In the child, a block of its own.
+      good = good &&
+             fixture.manager.atomic([](pqxx::transaction_base &tx) { return tx.query_value<int>("SELECT 1"); }) == 1;
+    } catch (...) {
+      good = false;
+    }
+    ::_exit(good ? 0 : 3);
+  }
+  CHECK(told);
+  CHECK(fixture.committed_rows() == 2);
+  CHECK(fixture.manager.epoch() == 1);
+  CHECK(fixture.manager.statistics().blocks_committed == 1);
+}
+
+TEST_CASE("begin()'s object ends in a child without a word to the server, and without an exception") {
+  Fixture fixture;
+  auto tx = fixture.manager.begin();
+  fixture.insert(*tx);
+  CHECK(succeeds_in_child([&] {
+    auto const ended = std::move(tx);
+    return true;
+  }));
+  CHECK(succeeds_in_child([&] {
+    try {
+      tx.commit();
+    } catch (pqxx::broken_connection const &) {
+      return true;
+    }
+    return false;
+  }));
+  fixture.insert(*tx);
+  tx.commit();
+  CHECK(fixture.committed_rows() == 2);
 }
 
 TEST_SUITE_END();
