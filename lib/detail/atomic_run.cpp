@@ -106,6 +106,42 @@ BlockEnd settle(Manager &manager, BlockRequest const &request, CommitReport cons
   }
 }
 
+void acquire(Manager &manager, BlockRequest const &request, Deadline deadline) {
+  auto patience = patience_for(manager, request);
+  patience.queue = earliest(patience.queue, deadline);
+  manager.acquire(request.where, patience, request.stop);
+}
+
+/// What an exception that leaves a block before COMMIT means for another attempt.
+BlockEnd failed_with(std::exception_ptr const &error) {
+  if (is_poisonous(error)) return {.error = error, .failure = Failure::disconnected};
+  return {.error = error, .failure = Failure::error, .sqlstate = sqlstate_of(error)};
+}
+
+/// Gives the lease back. Returns what there is to say of a leak; null where there is none.
+std::exception_ptr give_back(Manager &manager, LeaseEnd const &end) noexcept {
+  try {
+    manager.release(end);
+    return nullptr;
+  } catch (...) {
+    return std::current_exception();
+  }
+}
+
+/// With the lease, which is given back if this fails.
+BlockEnd begin(Manager &manager, BlockRequest const &request) {
+  try {
+    manager.blocks().begin(request);
+    return {};
+  } catch (...) {
+    auto end = failed_with(std::current_exception());
+    give_back(
+        manager,
+        {.taken = request.where, .exit = Exit::unwinding, .close_requested = end.failure == Failure::disconnected});
+    return count_rolled_back(manager, std::move(end));
+  }
+}
+
 BlockEnd run_body(Manager &manager, BlockBody const &body) {
   try {
     body(manager.blocks().transaction());
@@ -125,22 +161,25 @@ public:
       : manager_{manager}, options_{options}, request_{request}, schedule_{options.retry, Deadline::Clock::now()} {}
 
   void run(BlockBody const &body) {
-    open_block(manager_, request_);
-    for (;;) {
-      auto const end = run_body(manager_, body);
-      if (!end.error) return;
-      if (!begin_another(end)) std::rethrow_exception(end.error);
+    acquire(manager_, request_, Deadline::never());
+    for (auto end = attempt(body); end.error; end = attempt(body)) {
+      if (!take_lease_again(end)) std::rethrow_exception(end.error);
     }
   }
 
 private:
-  /// Whether there is another attempt, which has begun then.
-  bool begin_another(BlockEnd const &end) {
-    auto verdict = decide(end.failure, end.sqlstate);
-    while (verdict.step == RetryStep::retry) {
-      if (!wait(verdict.delay)) break;
+  /// With the lease.
+  BlockEnd attempt(BlockBody const &body) {
+    auto end = begin(manager_, request_);
+    return end.error ? end : run_body(manager_, body);
+  }
+
+  /// Whether there is to be another attempt; this thread has the lease then.
+  bool take_lease_again(BlockEnd const &failed) {
+    auto verdict = decide(failed.failure, failed.sqlstate);
+    while (verdict.step == RetryStep::retry && wait(verdict.delay)) {
       try {
-        open_block(manager_, request_, schedule_.deadline());
+        acquire(manager_, request_, schedule_.deadline());
         ++manager_.counters().blocks_retried;
         return true;
       } catch (ConnectionDown const &down) {
@@ -218,18 +257,10 @@ void run_atomic(std::shared_ptr<Manager> const &manager, AtomicOptions const &op
   run_nested(kept->blocks(), request, body);
 }
 
-void open_block(Manager &manager, BlockRequest const &request, Deadline deadline) {
-  auto patience = patience_for(manager, request);
-  patience.queue = earliest(patience.queue, deadline);
-  manager.acquire(request.where, patience, request.stop);
-  try {
-    manager.blocks().begin(request);
-  } catch (...) {
-    bool const poisoned = is_poisonous(std::current_exception());
-    manager.release({.taken = request.where, .exit = Exit::unwinding, .close_requested = poisoned});
-    ++manager.counters().blocks_rolled_back;
-    throw;
-  }
+void open_block(Manager &manager, BlockRequest const &request) {
+  acquire(manager, request, Deadline::never());
+  auto const end = begin(manager, request);
+  if (end.error) std::rethrow_exception(end.error);
 }
 
 BlockEnd commit_block(Manager &manager) {
@@ -241,11 +272,12 @@ BlockEnd commit_block(Manager &manager) {
   auto const request = blocks.request();
   auto const report = blocks.commit();
   auto const callbacks = blocks.close();
-  try {
-    manager.release(
-        {.taken = request.where, .exit = Exit::normal, .close_requested = report.end == CommitEnd::in_doubt});
-  } catch (...) {
-    return count_rolled_back(manager, {.error = std::current_exception()});
+  auto leak = give_back(
+      manager, {.taken = request.where, .exit = Exit::normal, .close_requested = report.end == CommitEnd::in_doubt});
+  if (report.end == CommitEnd::leaked) {
+    if (!leak)
+      leak = std::make_exception_ptr(UncommittedTransaction{"a block left something in progress", request.where});
+    return count_rolled_back(manager, {.error = leak});
   }
   auto end = settle(manager, request, report);
   if (!end.error) call(manager, request.where, callbacks);
@@ -261,19 +293,12 @@ BlockEnd abandon_block(Manager &manager, std::exception_ptr const &error) noexce
   auto const where = blocks.request().where;
   bool const rolled_back = blocks.roll_back();
   static_cast<void>(blocks.close());
-  bool const poisoned = is_poisonous(error);
-  try {
-    manager.release({.taken = where, .exit = Exit::unwinding, .close_requested = poisoned});
-  } catch (...) {
-    // Only a message can fail here, for want of memory.
-  }
-  if (!rolled_back) {
-    ++manager.counters().in_doubt_unknown;
-    return {.error = error};
-  }
-  return count_rolled_back(manager, {.error = error,
-                                     .failure = poisoned ? Failure::disconnected : Failure::error,
-                                     .sqlstate = poisoned ? std::string{} : sqlstate_of(error)});
+  auto end = failed_with(error);
+  give_back(manager,
+            {.taken = where, .exit = Exit::unwinding, .close_requested = end.failure == Failure::disconnected});
+  if (rolled_back) return count_rolled_back(manager, std::move(end));
+  ++manager.counters().in_doubt_unknown;
+  return {.error = error};
 }
 
 void leak_block(Manager &manager) {
@@ -281,14 +306,13 @@ void leak_block(Manager &manager) {
   auto const where = blocks.request().where;
   if (manager.is_inherited()) return static_cast<void>(blocks.close());
   if (blocks.was_aborted()) return static_cast<void>(abandon_block(manager, nullptr));
+  bool const lost = blocks.is_lost();
   blocks.leave_in_progress();
   static_cast<void>(blocks.close());
-  try {
-    manager.release({.taken = where, .exit = Exit::normal, .close_requested = false});
-  } catch (...) {
-    ++manager.counters().blocks_rolled_back;
-    throw;
-  }
+  auto const leak = give_back(manager, {.taken = where, .exit = Exit::normal, .close_requested = false});
+  if (leak || lost) ++manager.counters().blocks_rolled_back;
+  if (leak) std::rethrow_exception(leak);
+  if (lost) return;  // as for a lease: its user has seen the error
   ++manager.counters().in_doubt_unknown;
   throw OutcomeUnknown{
       text_about(manager, where, "ended without commit(); its transaction had been ended by SQL before")};

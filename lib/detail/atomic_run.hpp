@@ -26,7 +26,7 @@ void run_atomic(std::shared_ptr<Manager> const &manager, AtomicOptions const &op
                 BlockBody const &body);
 
 /// Takes the lease and begins an outermost block. Throws: as ManagedConnection::begin(); then nothing is held.
-void open_block(Manager &manager, BlockRequest const &request, Deadline deadline = Deadline::never());
+void open_block(Manager &manager, BlockRequest const &request);
 
 /// Commits the outermost block, gives the lease back, finds out what became of a lost COMMIT, and calls what waits for
 /// one that worked.

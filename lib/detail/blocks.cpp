@@ -16,7 +16,7 @@ namespace {
 
 constexpr int first_with_transaction_status = 130000;  // pg_current_xact_id_if_assigned(), PQserverVersion's way
 
-bool is_lost(Status status) noexcept { return status == Status::unknown || status == Status::closed; }
+bool means_lost(Status status) noexcept { return status == Status::unknown || status == Status::closed; }
 
 /// Whether the server itself sees to it that nothing is written, so that nobody needs to ask.
 ReadOnly sealing(BlockRequest const &request) noexcept {
@@ -68,7 +68,7 @@ CommitReport Blocks::commit() noexcept {
 CommitReport Blocks::commit_or_throw() {
   if (is_in_progress()) return {.end = CommitEnd::leaked};
   auto const status = session_.status();
-  if (is_lost(status)) throw pqxx::broken_connection{named("lost its session before COMMIT")};
+  if (means_lost(status)) throw pqxx::broken_connection{named("lost its session before COMMIT")};
   if (was_ended_by_sql()) {
     return {.end = CommitEnd::ended_by_sql,
             .error = std::make_exception_ptr(OutcomeUnknown{
@@ -104,6 +104,7 @@ CommitReport Blocks::send_commit() {
   case CommitAnswer::lost:
     break;
   }
+  if (session_.status() != Status::unknown) session_.close();
   return {.end = CommitEnd::in_doubt, .transaction_id = id};
 }
 
@@ -129,12 +130,14 @@ bool Blocks::roll_back() noexcept {
   // A release knows best what to do with what is in progress.
   bool const in_progress = is_in_progress();
   bool const over_already = was_ended_by_sql();
-  if (!in_progress && !is_lost(session_.status()) && session_.status() != Status::idle) {
+  if (!in_progress && !means_lost(session_.status()) && session_.status() != Status::idle) {
     if (!session_.roll_back(Deadline::after(release_timeout_))) session_.close();
   }
   end_transaction_object();
   return !over_already;
 }
+
+bool Blocks::is_lost() const noexcept { return means_lost(session_.status()); }
 
 std::vector<BlockLevels::Callback> Blocks::close() noexcept {
   ticket_.store(0, std::memory_order_release);
@@ -182,7 +185,7 @@ void Blocks::leave() {
     throw UncommittedTransaction{named("has a block within it that ended with something still in progress"),
                                  request_.where};
   }
-  if (is_lost(status)) throw pqxx::broken_connection{named("has lost its session")};
+  if (means_lost(status)) throw pqxx::broken_connection{named("has lost its session")};
   if (why == nullptr) throw OutcomeUnknown{named("was ended by SQL in a block within it, nobody knows how")};
   throw TransactionAborted{named(why)};
 }

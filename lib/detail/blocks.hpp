@@ -77,6 +77,9 @@ public:
     return transaction_ && *transaction_ && (*transaction_)->was_aborted();
   }
 
+  /// Whether the session is lost, and with it the transaction.
+  [[nodiscard]] bool is_lost() const noexcept;
+
   /// Leaves what is in progress to the release of the lease.
   void leave_in_progress() noexcept { end_transaction_object(); }
 

@@ -15,9 +15,14 @@ constexpr Backoff between_questions{.initial_delay = 5ms, .factor = 2, .max_dela
 
 /// With the lease. A standby may be behind: what it has not heard of may have been committed all the same.
 Fate ask(Session &session, std::uint64_t transaction_id, Deadline deadline) {
-  if (session.ask("SELECT pg_is_in_recovery()", deadline).value != "f") return Fate::undecided;
-  auto const question = fmt::format("SELECT pg_xact_status('{}'::xid8)", transaction_id);
-  return fate_of(session.ask(question.c_str(), deadline));
+  auto reply = session.ask("SELECT pg_is_in_recovery()", deadline);
+  if (reply.value == "f") {
+    reply = session.ask(fmt::format("SELECT pg_xact_status('{}'::xid8)", transaction_id).c_str(), deadline);
+  } else if (!reply.lost()) {
+    return Fate::undecided;
+  }
+  if (reply.lost()) session.close();
+  return fate_of(reply);
 }
 
 /// Whoever cannot have the lease or the session now can have it later, unless everything comes to an end.

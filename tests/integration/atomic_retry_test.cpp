@@ -17,6 +17,7 @@ using pqlease::ManagedConnection;
 using pqlease::RetryPolicy;
 using pqlease::testing::ApplicationError;
 using pqlease::testing::check_within;
+using pqlease::testing::Direction;
 using pqlease::testing::Ending;
 using pqlease::testing::Fixture;
 using pqlease::testing::poll_until;
@@ -264,6 +265,29 @@ TEST_CASE("a session lost inside the block is a reason for a retry if the policy
   CHECK(proxied.manager.epoch() == 2);
   CHECK(proxied.manager.statistics().blocks_retried == 1);
   CHECK(proxied.fixture.log.contains("(session lost)"));
+}
+
+TEST_CASE("a session that is lost before BEGIN has arrived is as good a reason") {
+  ProxiedFixture proxied;
+  proxied.manager.atomic([](pqxx::transaction_base &) {});
+  proxied.proxy.cut_after(Direction::to_server, 0, Ending::reset);
+  int runs = 0;
+  auto const block = [&](pqxx::transaction_base &tx) {
+    ++runs;
+    proxied.fixture.insert(tx);
+  };
+  CHECK_THROWS_AS(proxied.manager.atomic(block), pqxx::broken_connection);
+  CHECK(runs == 0);
+  proxied.manager.atomic([](pqxx::transaction_base &) {});
+  proxied.proxy.cut_after(Direction::to_server, 0, Ending::reset);
+  auto policy = at_once(3);
+  policy.on_disconnect = true;
+  proxied.manager.atomic({.retry = policy}, block);
+  CHECK(runs == 1);
+  CHECK(proxied.fixture.committed_rows() == 1);
+  auto const statistics = proxied.manager.statistics();
+  CHECK(statistics.blocks_rolled_back == 2);
+  CHECK(statistics.blocks_retried == 1);
 }
 
 TEST_CASE("trap: libpqxx gives 57P01 as a plain sql_error; it is a lost session all the same") {

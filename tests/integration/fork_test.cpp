@@ -378,6 +378,7 @@ TEST_CASE("a child does not wait for a thread of its parent that pauses between 
     }));
   }
   stop.request_stop();
+}
 
 TEST_CASE(
     "an atomic block that a child inherits is a lost session there, is not run again, and its parent commits it") {

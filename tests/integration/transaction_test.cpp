@@ -240,6 +240,20 @@ TEST_CASE("a transaction that was ended by SQL: commit() and the destructor thro
   CHECK(fixture.manager.status() == Status::idle);
 }
 
+TEST_CASE("a block that lost its session may be forgotten: its user has seen the error") {
+  Fixture fixture;
+  {
+    auto tx = fixture.manager.begin();
+    fixture.insert(*tx);
+    fixture.server.kill_backend(tx->conn().backendpid());
+    CHECK_THROWS_AS(fixture.insert(*tx), pqxx::failure);
+    CHECK_THROWS_AS(fixture.insert(*tx), pqxx::broken_connection);
+  }
+  CHECK(fixture.committed_rows() == 0);
+  CHECK(fixture.manager.statistics().blocks_rolled_back == 1);
+  CHECK(fixture.manager.lease().epoch() == 2);
+}
+
 TEST_CASE("a block that was aborted may be forgotten: it is rolled back, as its user wanted") {
   Fixture fixture;
   {

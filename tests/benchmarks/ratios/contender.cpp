@@ -65,6 +65,48 @@ private:
   pqxx::connection connection_;
 };
 
+class AtomicContender final : public Contender {
+public:
+  AtomicContender(LookupTable const &table, Outcome outcome)
+      : table_{table},
+        options_{.outcome = outcome},
+        manager_{table.conninfo(), {.on_open = [&table](pqxx::connection &session) { table.prepare(session); }}} {}
+
+  Clock::time_point look_up(int key) override {
+    return manager_.atomic(options_, [&](pqxx::transaction_base &transaction) {
+      auto const begun = Clock::now();
+      table_.find(transaction, Statement::prepared, key);
+      return begun;
+    });
+  }
+
+private:
+  LookupTable const &table_;
+  AtomicOptions options_;
+  ManagedConnection manager_;
+};
+
+class WorkContender final : public Contender {
+public:
+  explicit WorkContender(LookupTable const &table) : table_{table}, connection_{table.conninfo()} {
+    table.prepare(connection_);
+  }
+
+  Clock::time_point look_up(int key) override {
+    std::scoped_lock const lock{mutex_};
+    pqxx::work transaction{connection_};
+    auto const begun = Clock::now();
+    table_.find(transaction, Statement::prepared, key);
+    transaction.commit();
+    return begun;
+  }
+
+private:
+  LookupTable const &table_;
+  std::mutex mutex_;  // guards connection_
+  pqxx::connection connection_;
+};
+
 class ConnectContender final : public Contender {
 public:
   explicit ConnectContender(LookupTable const &table) : table_{table} {}
@@ -93,6 +135,14 @@ std::unique_ptr<Contender> make_listening_contender(LookupTable const &table, St
 
 std::unique_ptr<Contender> make_mutex_contender(LookupTable const &table, Statement statement) {
   return std::make_unique<MutexContender>(table, statement);
+}
+
+std::unique_ptr<Contender> make_atomic_contender(LookupTable const &table, Outcome outcome) {
+  return std::make_unique<AtomicContender>(table, outcome);
+}
+
+std::unique_ptr<Contender> make_work_contender(LookupTable const &table) {
+  return std::make_unique<WorkContender>(table);
 }
 
 std::unique_ptr<Contender> make_connect_contender(LookupTable const &table) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "ratios/lookup_table.hpp"
+#include <pqlease/atomic_options.hpp>
 
 #include <chrono>
 #include <memory>
@@ -9,7 +10,8 @@ namespace pqlease::benchmarks {
 
 using Clock = std::chrono::steady_clock;
 
-/// A way for many threads to reach the database. Each one does the same work: one `pqxx::nontransaction`, one SELECT.
+/// A way for many threads to reach the database. Each one does the same work: one SELECT, in a `pqxx::nontransaction`
+/// or in a transaction.
 ///
 /// Thread safety: any thread.
 class Contender {
@@ -31,6 +33,12 @@ public:
 
 /// What libpqxx leaves to its user: one connection behind a std::mutex.
 [[nodiscard]] std::unique_ptr<Contender> make_mutex_contender(LookupTable const &table, Statement statement);
+
+/// This library: an atomic block for each SELECT.
+[[nodiscard]] std::unique_ptr<Contender> make_atomic_contender(LookupTable const &table, Outcome outcome);
+
+/// The same by hand: a `pqxx::work` on one connection behind a std::mutex.
+[[nodiscard]] std::unique_ptr<Contender> make_work_contender(LookupTable const &table);
 
 /// Nothing shared: a connection for each SELECT, which cannot be prepared beforehand.
 [[nodiscard]] std::unique_ptr<Contender> make_connect_contender(LookupTable const &table);

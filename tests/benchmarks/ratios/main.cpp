@@ -54,6 +54,9 @@ std::vector<Row> measure(Settings const &settings) {
   table.add(compare_with_mutex(lookup, settings, 16, nearly_all));
   table.add(compare_with_mutex(lookup, settings, 64, nearly_all));
   table.add(compare_listening(lookup, settings, 16, {Bound::at_least, 0.95}));
+  table.add(compare_atomic_with_work(lookup, settings, 1, nearly_all));
+  table.add(compare_atomic_with_work(lookup, settings, 16, nearly_all));
+  table.add(compare_resolve_with_report(lookup, settings, 1));
   table.add(compare_with_connecting(lookup, settings, 16, {Bound::at_least, 10}));
   for (auto &row : measure_fairness(lookup, settings)) table.add(std::move(row));
   for (auto &row : measure_recovery(settings)) table.add(std::move(row));

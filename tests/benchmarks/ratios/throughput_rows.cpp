@@ -65,6 +65,19 @@ Row compare_listening(LookupTable const &table, Settings const &settings, int th
       [&] { return make_lease_contender(table, Statement::prepared); });
 }
 
+Row compare_atomic_with_work(LookupTable const &table, Settings const &settings, int threads, Limit limit) {
+  return compare(
+      "atomic + prepared SELECT / mutex + pqxx::work", limit, settings, threads,
+      [&] { return make_atomic_contender(table, Outcome::report); }, [&] { return make_work_contender(table); });
+}
+
+Row compare_resolve_with_report(LookupTable const &table, Settings const &settings, int threads) {
+  return compare(
+      "atomic with Outcome::resolve / without", {}, settings, threads,
+      [&] { return make_atomic_contender(table, Outcome::resolve); },
+      [&] { return make_atomic_contender(table, Outcome::report); });
+}
+
 Row compare_with_connecting(LookupTable const &table, Settings const &settings, int threads, Limit limit) {
   return compare(
       "lease + SELECT / connect + the same", limit, settings, threads,

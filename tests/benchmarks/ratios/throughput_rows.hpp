@@ -18,6 +18,13 @@ namespace pqlease::benchmarks {
 /// SELECTs per second by lease while a handler waits for notifications and none comes, against the same without one.
 [[nodiscard]] Row compare_listening(LookupTable const &table, Settings const &settings, int threads, Limit limit);
 
+/// SELECTs per second by atomic block, against a `pqxx::work` on a connection behind a std::mutex.
+[[nodiscard]] Row compare_atomic_with_work(LookupTable const &table, Settings const &settings, int threads,
+                                           Limit limit);
+
+/// The same block with Outcome::resolve, which asks for the transaction's id, against one without.
+[[nodiscard]] Row compare_resolve_with_report(LookupTable const &table, Settings const &settings, int threads);
+
 /// SELECTs per second by lease, against a connection for each of them.
 [[nodiscard]] Row compare_with_connecting(LookupTable const &table, Settings const &settings, int threads, Limit limit);
 
