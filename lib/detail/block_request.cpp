@@ -1,19 +1,12 @@
 #include "detail/block_request.hpp"
 
+#include "detail/poison.hpp"
 #include "detail/ranges.hpp"
-
-#include <algorithm>
-#include <string_view>
 
 namespace pqlease::detail {
 namespace {
 
 using namespace std::chrono_literals;
-
-bool is_sqlstate(std::string_view text) noexcept {
-  return text.size() == 5 &&
-         std::ranges::all_of(text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z'); });
-}
 
 void validate(RetryPolicy const &retry) {
   constexpr auto *of = "AtomicOptions";

@@ -1,15 +1,12 @@
 #include "detail/connect_failure.hpp"
 
-#include <algorithm>
+#include "detail/poison.hpp"
+
 #include <string_view>
 #include <utility>
 
 namespace pqlease::detail {
 namespace {
-
-bool is_sqlstate(std::string_view text) noexcept {
-  return std::ranges::all_of(text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z'); });
-}
 
 /// Takes the SQLSTATE out of `severity:  SQLSTATE: message`; empty when there is none.
 std::string take_sqlstate(std::string &message) {

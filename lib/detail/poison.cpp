@@ -2,7 +2,14 @@
 
 #include <pqxx/except>
 
+#include <algorithm>
+
 namespace pqlease::detail {
+
+bool is_sqlstate(std::string_view text) noexcept {
+  return text.size() == 5 &&
+         std::ranges::all_of(text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z'); });
+}
 
 bool is_poisonous(std::string_view sqlstate) noexcept {
   return sqlstate.starts_with("08") || sqlstate == "57P01" || sqlstate == "57P02" || sqlstate == "57P03";

@@ -11,15 +11,10 @@
 namespace pqlease::detail {
 namespace {
 
-std::string_view field(PGresult const *result, int code) noexcept {
-  auto const *const text = PQresultErrorField(result, code);
-  return text == nullptr ? std::string_view{} : text;
-}
-
 /// An ordinary error in a session that goes on: what libpq calls fatal is any error at all.
 bool is_refusal(PGconn const *raw, PGresult const *result) noexcept {
   return PQstatus(raw) == CONNECTION_OK && PQtransactionStatus(raw) == PQTRANS_IDLE &&
-         field(result, PG_DIAG_SEVERITY_NONLOCALIZED) == "ERROR" && !field(result, PG_DIAG_SQLSTATE).empty();
+         error_field(result, PG_DIAG_SEVERITY_NONLOCALIZED) == "ERROR" && !error_field(result, PG_DIAG_SQLSTATE).empty();
 }
 
 using Throw = void (*)(CommitResult const &, std::string const &sql);
@@ -76,7 +71,7 @@ CommitResult send_commit(PGconn *raw) {
   if (is_refusal(raw, result.get())) {
     return {.answer = CommitAnswer::refused,
             .message = PQresultErrorMessage(result.get()),
-            .sqlstate = std::string{field(result.get(), PG_DIAG_SQLSTATE)}};
+            .sqlstate = std::string{error_field(result.get(), PG_DIAG_SQLSTATE)}};
   }
   return {.answer = CommitAnswer::lost};  // nothing here may fail: it would look like a refusal
 }

@@ -110,11 +110,6 @@ bool settle_result(PGconn *raw, ExecStatusType status, Deadline deadline) noexce
 
 namespace {
 
-std::string field(PGresult const *result, int code) {
-  auto const *const text = PQresultErrorField(result, code);
-  return text == nullptr ? std::string{} : text;
-}
-
 Reply lost(PGconn *raw) {
   // A connection that is still good has only been too slow.
   std::string reason = PQstatus(raw) == CONNECTION_OK ? "the server did not answer in time" : PQerrorMessage(raw);
@@ -130,8 +125,8 @@ Reply reply_of(PGresult const *result) {
             .value = PQntuples(result) == 0 || PQnfields(result) == 0 ? "" : PQgetvalue(result, 0, 0)};
   }
   return {.outcome = Reply::Outcome::refused,
-          .message = field(result, PG_DIAG_MESSAGE_PRIMARY),
-          .sqlstate = field(result, PG_DIAG_SQLSTATE)};
+          .message = std::string{error_field(result, PG_DIAG_MESSAGE_PRIMARY)},
+          .sqlstate = std::string{error_field(result, PG_DIAG_SQLSTATE)}};
 }
 
 /// Sends one command by `send`, and waits for the end of its answer.
