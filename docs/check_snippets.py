@@ -10,7 +10,7 @@ import re
 import sys
 import textwrap
 
-BLOCK = re.compile(r"(?:<!-- (?P<file>\S+?\.cpp)(?:: (?P<region>\w+))? -->\n)?```cpp\n(?P<code>.*?)```", re.DOTALL)
+BLOCK = re.compile(r"(?:<!-- (?P<file>\S+?\.[ch]pp)(?:: (?P<region>\w+))? -->\n)?```cpp\n(?P<code>.*?)```", re.DOTALL)
 
 
 def shown_source(root, file, region):
