@@ -6,7 +6,6 @@
 #include "support/detail/pooled_server.hpp"
 
 #include <stdexcept>
-#include <utility>
 
 namespace pqlease::testing {
 
@@ -28,10 +27,10 @@ PoolMode pool_mode_called(std::string const &name) {
 }  // namespace
 
 std::unique_ptr<TestServer> make_test_server() {
-  auto server = make_server();
   auto const pooling = environment_value("PQLEASE_TEST_POOLER");
-  if (!pooling) return server;
-  return std::make_unique<PooledServer>(std::move(server), pool_mode_called(*pooling));
+  if (!pooling) return make_server();
+  auto const mode = pool_mode_called(*pooling);
+  return std::make_unique<PooledServer>(make_server(), mode);
 }
 
 TestServer &test_server() {

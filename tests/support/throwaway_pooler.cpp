@@ -1,10 +1,10 @@
 #include "support/throwaway_pooler.hpp"
 
 #include "support/detail/cluster_files.hpp"
+#include "support/detail/loopback.hpp"
 #include "support/detail/poll_until.hpp"
 #include "support/detail/step_down.hpp"
 
-#include <cerrno>
 #include <csignal>
 #include <fstream>
 #include <iterator>
@@ -73,7 +73,7 @@ ThrowawayPooler::ThrowawayPooler(TestServer const &server, Settings const &setti
 
 void ThrowawayPooler::start() {
   if (running_pid() != 0) return;
-  auto const result = tools_.run(program_, {"--daemon", "--quiet", file("pgbouncer.ini")});
+  auto const result = tools_.run(program_, {"--daemon", file("pgbouncer.ini")});
   if (result.status == 0 && poll_until([&] { return accepts(); }, patience)) return;
   throw std::runtime_error{"PgBouncer does not start; it printed:\n" + result.output + "Its log:\n" + log_text()};
 }
@@ -82,7 +82,8 @@ void ThrowawayPooler::stop() {
   auto const pid = running_pid();
   if (pid == 0) return;
   ::kill(pid, SIGTERM);
-  if (!poll_until([&] { return ::kill(pid, 0) != 0 && errno == ESRCH; }, patience))
+  // Its process may be around for longer, until somebody collects it.
+  if (!poll_until([&] { return running_pid() == 0 && bind_loopback(port_, PortSharing::shared); }, patience))
     throw std::runtime_error{"PgBouncer does not stop; its log:\n" + log_text()};
 }
 
