@@ -70,10 +70,7 @@ Lease ManagedConnection::try_lease(std::source_location where) {
 
 void ManagedConnection::prepare(std::string name, std::string sql) {
   auto const &manager = in_this_process(manager_);
-  if (manager->pooling() == Pooling::transaction) {
-    throw UsageError{manager->name() +
-                     ": with Pooling::transaction no session lasts for a statement to be prepared in"};
-  }
+  manager->require_lasting_session("a prepared statement");
   manager->prepare(std::move(name), std::move(sql));
 }
 

@@ -20,6 +20,7 @@ Subscription ManagedConnection::listen(std::string channel, std::function<void(N
   if (!handler) throw UsageError{"the handler of a channel is empty"};
   auto const manager =
       Manager::in_this_process(manager_);  // may be the last one to know it, if a callback destroys this
+  manager->require_lasting_session("a LISTEN");
   return manager->courier().subscribe(std::move(channel), std::move(handler));
 }
 

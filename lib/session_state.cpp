@@ -17,9 +17,7 @@ bool is_lost(Status status) noexcept { return status == Status::closed || status
 bool SessionMark::is_of(Lease const &lease) const {
   if (!lease) throw UsageError{"an empty lease has no session that a SessionState could belong to"};
   auto const &manager = *lease.manager_;
-  if (manager.pooling() == Pooling::transaction) {
-    throw UsageError{manager.name() + ": with Pooling::transaction no session lasts for a SessionState to belong to"};
-  }
+  manager.require_lasting_session("a SessionState");
   if (manager_ != 0 && manager_ != manager.lineage()) {
     throw UsageError{manager.name() + ": this SessionState belongs to the session of another manager"};
   }

@@ -195,8 +195,9 @@ public:
   ///
   /// Blocking: as lease(), and one round trip for the first handler of a channel.
   /// Lifetime: no handler runs after shutdown().
-  /// Throws: UsageError for a channel's name that is empty, longer than 63 bytes or has a zero byte, and for an empty
-  ///         handler; ManagerClosed; std::system_error when there is no thread to be had.
+  /// Throws: UsageError for a channel's name that is empty, longer than 63 bytes or has a zero byte, for an empty
+  ///         handler, and with Pooling::transaction; ManagerClosed; std::system_error when there is no thread to be
+  ///         had.
   [[nodiscard]] Subscription listen(std::string channel, std::function<void(Notification const &)> handler);
 
   /// Sends a notification to all who listen to the channel, this manager's handlers among them, by a lease of its own:

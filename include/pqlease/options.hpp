@@ -70,9 +70,9 @@ struct Options {
   Require require{Require::anything};
 
   /// What the connection string leads to. With Pooling::transaction, what a session would have to remember from one
-  /// transaction to the next is refused rather than lost: session_parameters is an InvalidOption, SessionState and
-  /// ManagedConnection::prepare() throw UsageError. What SQL sets by itself, in on_open or later, is not seen; it would
-  /// reach the transactions of others.
+  /// transaction to the next is refused rather than lost: session_parameters is an InvalidOption; SessionState,
+  /// ManagedConnection::prepare() and listen() throw UsageError. What SQL sets by itself, in on_open or later, is not
+  /// seen; it would reach the transactions of others.
   Pooling pooling{Pooling::none};
 
   /// Session setup, run once for every session before anyone gets it. Runs in the thread that opens, with the lease

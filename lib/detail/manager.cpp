@@ -80,6 +80,11 @@ std::shared_ptr<Manager> const &Manager::successor() {
   return *expected;
 }
 
+void Manager::require_lasting_session(std::string_view for_what) const {
+  if (options_.pooling != Pooling::transaction) return;
+  throw UsageError{fmt::format("{}: with Pooling::transaction no session lasts for {}", name(), for_what)};
+}
+
 Patience Manager::default_patience() const noexcept {
   auto const deadline =
       options_.lease_timeout.count() == 0 ? Deadline::never() : Deadline::after(options_.lease_timeout);

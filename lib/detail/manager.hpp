@@ -141,7 +141,9 @@ public:
     return birth_.is_another() ? Statistics{} : counters_.snapshot();
   }
   [[nodiscard]] std::string name() const { return source_->masked(); }
-  [[nodiscard]] Pooling pooling() const noexcept { return options_.pooling; }
+
+  /// Throws: UsageError with Pooling::transaction, where nothing that a session would have to remember can be promised.
+  void require_lasting_session(std::string_view for_what) const;
 
   /// Tells managers apart, but not one from those that take its place in child processes.
   [[nodiscard]] std::uint64_t lineage() const noexcept { return lineage_; }

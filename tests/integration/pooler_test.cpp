@@ -7,6 +7,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <future>
 #include <latch>
 #include <mutex>
 #include <stop_token>
@@ -152,6 +153,21 @@ TEST_CASE("in transaction mode what belongs to a transaction works: SET LOCAL, t
   }
   CHECK(ask<std::string>(two.other, "SHOW work_mem") != "65kB");
   CHECK(ask<bool>(two.other, "SELECT to_regclass('pg_temp.mine') IS NULL"));
+}
+
+TEST_CASE("in transaction mode listen() is refused, and notify() reaches who has a session to listen in") {
+  TwoOnOne two;
+  CHECK_THROWS_AS(static_cast<void>(two.one.listen("mine", [](pqlease::Notification const &) {})), pqlease::UsageError);
+  std::promise<std::string> heard;
+  std::once_flag once;
+  ManagedConnection direct{test_server().conninfo()};
+  auto const subscription = direct.listen("mine", [&](pqlease::Notification const &notification) {
+    if (!notification.is_gap()) std::call_once(once, [&] { heard.set_value(notification.payload); });
+  });
+  two.one.notify("mine", "news");
+  auto news = heard.get_future();
+  REQUIRE(news.wait_for(30s) == std::future_status::ready);
+  CHECK(news.get() == "news");
 }
 
 TEST_CASE("in transaction mode a leaked transaction is rolled back, and gives the session free for others") {
