@@ -183,6 +183,30 @@ TEST_CASE("a manager that is destroyed ends its background thread, and waits for
   }
 }
 
+TEST_CASE("a manager that is destroyed waits for what its background thread has called") {
+  ManagedConnection *self = nullptr;
+  std::atomic<int> asked{0};
+  std::atomic<bool> inside{false};
+  std::atomic<bool> done{false};
+  auto const is_shut_down = [&] { return is<ManagerClosed>(error_of([&] { auto const lease = self->lease(); })); };
+  std::optional<ManagedConnection> manager{std::in_place,
+                                           [&]() -> std::string {
+                                             if (++asked == 2) {
+                                               inside = true;
+                                               CHECK(eventually(is_shut_down));
+                                               for (int i = 0; i < 1000; ++i) CHECK(is_shut_down());
+                                               done = true;
+                                             }
+                                             return "host=/nonexistent";
+                                           },
+                                           Options{.reconnect = failing_fast(1ms)}};
+  self = &*manager;
+  CHECK(is<ConnectionDown>(error_of([&] { auto const lease = manager->lease(); })));
+  REQUIRE(eventually([&] { return inside.load(); }));
+  manager.reset();
+  CHECK(done);
+}
+
 TEST_CASE("a manager may be destroyed by its own background thread") {
   std::optional<ManagedConnection> manager;
   std::atomic<bool> up{false};
