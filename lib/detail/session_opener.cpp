@@ -108,7 +108,7 @@ void SessionOpener::set_up(Session &session, Conninfo const &conninfo) {
 }
 
 // Such a setup would have every lease find the session unfit, and open another one.
-void SessionOpener::check_setup(Session &session, Conninfo const &conninfo) {
+void SessionOpener::check_setup(Session &session, Conninfo const &conninfo) const {
   if (options_.require != Require::writable || !session.is_read_only()) return;
   session.discard();
   try {

@@ -35,7 +35,7 @@ private:
   [[nodiscard]] Conninfo ask_for_conninfo();
   void set_parameters(Session &session, Conninfo const &conninfo, Deadline deadline);
   void set_up(Session &session, Conninfo const &conninfo);
-  void check_setup(Session &session, Conninfo const &conninfo);
+  void check_setup(Session &session, Conninfo const &conninfo) const;
   void prepare_statements(Session &session, Conninfo const &conninfo, Deadline deadline);
 
   Options const &options_;

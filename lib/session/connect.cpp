@@ -63,7 +63,7 @@ Handle finish(Handle handle, Conninfo const &conninfo, Deadline deadline, Interr
     if (ended == WaitEnd::ready) continue;
     auto failure = give_up(raw);
     if (ended == WaitEnd::interrupted) throw Interrupted{};
-    throw failure;
+    throw ConnectFailure{std::move(failure)};
   }
   PQsetErrorVerbosity(raw, PQERRORS_DEFAULT);
   return handle;
@@ -80,7 +80,8 @@ Handle checked_for(Require require, Handle handle) {
 /// libpq names the host in what it says itself.
 std::string with_place(std::string const &message, HostAttempt const &attempt, Conninfo const &conninfo) {
   auto const &host = attempt.host.empty() ? attempt.hostaddr : attempt.host;
-  bool const named = host.empty() || message.starts_with("connection to server") || message.find(host) != message.npos;
+  bool const named =
+      host.empty() || message.starts_with("connection to server") || message.find(host) != std::string::npos;
   if (named) return message;
   return conninfo.redact(
       fmt::format("connection to server at \"{}\", port {} failed: {}", host, attempt.port, message));
@@ -107,7 +108,7 @@ Handle first_to_accept(std::vector<HostAttempt> const &attempts, Conninfo const 
       if (ends_search(failure.sqlstate)) break;
     }
   }
-  throw all;
+  throw ConnectFailure{std::move(all)};
 }
 
 }  // namespace
