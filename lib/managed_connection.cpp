@@ -80,7 +80,8 @@ AtomicOptions const &ManagedConnection::default_atomic_options() noexcept {
 }
 
 void ManagedConnection::run(AtomicOptions const &options, detail::BlockBody const &body, std::source_location where) {
-  detail::run_atomic(in_this_process(manager_), options, where, body);
+  auto const manager = in_this_process(manager_);  // outlives this object, as take() says
+  detail::run_atomic(*manager, options, where, body);
 }
 
 Transaction ManagedConnection::begin(BeginOptions const &options, std::source_location where) {

@@ -246,15 +246,13 @@ void run_nested(Blocks &blocks, BlockRequest const &request, BlockBody const &bo
 
 }  // namespace
 
-void run_atomic(std::shared_ptr<Manager> const &manager, AtomicOptions const &options, std::source_location where,
-                BlockBody const &body) {
+void run_atomic(Manager &manager, AtomicOptions const &options, std::source_location where, BlockBody const &body) {
   auto const request = make_request(options, where);
-  auto const kept = manager;  // the manager may be destroyed while this thread waits
-  if (!kept->is_in_block()) return Attempts{*kept, options, request}.run(body);
+  if (!manager.is_in_block()) return Attempts{manager, options, request}.run(body);
   if (options.retry.max_attempts > 1) {
-    throw UsageError{text_about(*kept, where, "is within another one, which alone can be run again: no retry here")};
+    throw UsageError{text_about(manager, where, "is within another one, which alone can be run again: no retry here")};
   }
-  run_nested(kept->blocks(), request, body);
+  run_nested(manager.blocks(), request, body);
 }
 
 void open_block(Manager &manager, BlockRequest const &request) {

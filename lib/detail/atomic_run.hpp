@@ -6,7 +6,6 @@
 #include <pqlease/block_body.hpp>
 
 #include <exception>
-#include <memory>
 #include <source_location>
 #include <string>
 
@@ -22,8 +21,7 @@ struct BlockEnd {
 };
 
 /// Runs a block, again and again if need be. Throws: as ManagedConnection::atomic().
-void run_atomic(std::shared_ptr<Manager> const &manager, AtomicOptions const &options, std::source_location where,
-                BlockBody const &body);
+void run_atomic(Manager &manager, AtomicOptions const &options, std::source_location where, BlockBody const &body);
 
 /// Takes the lease and begins an outermost block. Throws: as ManagedConnection::begin(); then nothing is held.
 void open_block(Manager &manager, BlockRequest const &request);

@@ -54,8 +54,8 @@ public:
 
 private:
   struct Level {
-    LevelKind kind;
-    std::size_t first_callback;
+    LevelKind kind{LevelKind::savepoint};
+    std::size_t first_callback{0};
     bool doomed{false};
   };
 

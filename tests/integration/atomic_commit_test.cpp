@@ -10,6 +10,7 @@
 #include <spdlog/sinks/base_sink.h>
 #include <spdlog/spdlog.h>
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -23,14 +24,13 @@ using pqlease::Outcome;
 using pqlease::OutcomeUnknown;
 using pqlease::TransactionAborted;
 using pqlease::detail::CommitAnswer;
-using pqlease::testing::ApplicationError;
-using pqlease::testing::check_within;
 using pqlease::testing::CommitCut;
 using pqlease::testing::cut_commit;
 using pqlease::testing::Ending;
 using pqlease::testing::Fixture;
 using pqlease::testing::poll_until;
 using pqlease::testing::ProxiedFixture;
+using pqlease::testing::starved;
 
 namespace {
 
@@ -86,6 +86,18 @@ public:
 private:
   std::string table_;
   pqxx::connection holder_;
+};
+
+/// Time that this thread was not kept from running.
+class Stopwatch {
+public:
+  [[nodiscard]] std::chrono::nanoseconds elapsed() const {
+    return std::chrono::steady_clock::now() - start_ - (starved() - starved_before_);
+  }
+
+private:
+  std::chrono::steady_clock::time_point start_{std::chrono::steady_clock::now()};
+  std::chrono::nanoseconds starved_before_{starved()};
 };
 
 /// Calls a function in the middle of the library: where it writes a certain line.
@@ -239,35 +251,38 @@ TEST_CASE("the session lost while the id is asked for: before COMMIT, so rolled 
 }
 
 TEST_CASE("when nobody can be asked in time: OutcomeUnknown with the transaction's id") {
-  ProxiedFixture proxied{{.reconnect = {.initial_delay = 10ms, .max_delay = 10ms}}};
+  auto const sink = std::make_shared<Interruption>("session lost during the lease");
+  ProxiedFixture proxied{{.reconnect = {.initial_delay = 10ms, .max_delay = 10ms},
+                          .logger = std::make_shared<spdlog::logger>("interrupted", sink)}};
   std::string id;
-  check_within(300ms, [&] {
-    try {
-      proxied.manager.atomic({.outcome = Outcome::resolve, .resolve_timeout = 300ms}, [&](pqxx::transaction_base &tx) {
-        proxied.fixture.insert(tx);
-        id = tx.query_value<std::string>("SELECT pg_current_xact_id()::text");
-        cut_commit(proxied.proxy, tx, {CommitCut::Where::answer, Ending::reset}, Outcome::resolve);
-        proxied.proxy.refuse();
-      });
-      FAIL("it claims to know");
-    } catch (OutcomeUnknown const &unknown) {
-      CHECK(std::to_string(unknown.transaction_id().value_or(0)) == id);
-    }
-  });
+  Stopwatch since_loss;
+  sink->call = [&] { since_loss = {}; };
+  try {
+    proxied.manager.atomic({.outcome = Outcome::resolve, .resolve_timeout = 300ms}, [&](pqxx::transaction_base &tx) {
+      proxied.fixture.insert(tx);
+      id = tx.query_value<std::string>("SELECT pg_current_xact_id()::text");
+      cut_commit(proxied.proxy, tx, {CommitCut::Where::answer, Ending::reset}, Outcome::resolve);
+      proxied.proxy.refuse();
+    });
+    FAIL("it claims to know");
+  } catch (OutcomeUnknown const &unknown) {
+    CHECK(std::to_string(unknown.transaction_id().value_or(0)) == id);
+  }
+  CHECK(since_loss.elapsed() <= 300ms + 200ms);
   CHECK(proxied.manager.statistics().in_doubt_unknown == 1);
   proxied.proxy.forward();
   CHECK(poll_until([&] { return proxied.fixture.committed_rows() == 1; }, 10s));
 }
 
 TEST_CASE("a server that answers nothing does not hold up a resolution past its time-out") {
-  ProxiedFixture proxied;
-  std::jthread const cutter{[&] {
-    CHECK(proxied.proxy.wait_until([](auto const &counts) { return counts.cut >= 1; }, 20s));
-    proxied.proxy.swallow();
-  }};
+  auto const sink = std::make_shared<Interruption>("session lost during the lease");
+  ProxiedFixture proxied{{.logger = std::make_shared<spdlog::logger>("interrupted", sink)}};
+  // After the block has lost its session, before it asks for the next one.
+  sink->call = [&] { proxied.proxy.swallow(); };
   CHECK_THROWS_AS(insert_with_cut(proxied, {.outcome = Outcome::resolve, .resolve_timeout = 300ms},
                                   {CommitCut::Where::answer, Ending::reset}),
                   OutcomeUnknown);
+  CHECK(proxied.manager.statistics().leaks == 0);
 }
 
 TEST_CASE("a COMMIT that is still at work when its session is lost is asked for until it is final") {
