@@ -1,5 +1,6 @@
 // ManagedConnection::prepare(): one registration, known in every session.
 
+#include "lease_at_last.hpp"
 #include "proxied_fixture.hpp"
 
 #include <doctest/doctest.h>
@@ -19,6 +20,7 @@ using pqlease::testing::check_within;
 using pqlease::testing::Direction;
 using pqlease::testing::Ending;
 using pqlease::testing::Fixture;
+using pqlease::testing::lease_at_last;
 using pqlease::testing::LogCapture;
 using pqlease::testing::ProxiedFixture;
 
@@ -189,7 +191,7 @@ TEST_CASE("a session lost while its first statements are prepared is a Connectio
 
 TEST_CASE("preparing ends with the time to connect, and at the lease's own deadline") {
   ProxiedFixture proxied{{.connect_timeout = 300ms}};
-  CHECK(proxied.manager.lease().epoch() == 1);
+  CHECK(lease_at_last(proxied.manager).epoch() == 1);
   proxied.manager.prepare("one", "SELECT 1");
   proxied.proxy.swallow();
   SUBCASE("the time to connect: once for the lost session, once for the new one") {
@@ -199,7 +201,8 @@ TEST_CASE("preparing ends with the time to connect, and at the lease's own deadl
     check_within(200ms, [&] { CHECK_THROWS_AS(static_cast<void>(proxied.manager.lease_for(200ms)), ConnectionDown); });
   }
   proxied.proxy.forward();
-  CHECK(run(proxied.manager, "one") == 1);
+  auto lease = lease_at_last(proxied.manager);
+  CHECK(run(lease, "one") == 1);
 }
 
 TEST_CASE("a deadline that has passed before preparing costs the lease, not the session") {

@@ -1,5 +1,6 @@
 // What every session gets before its first lease: parameters and on_open.
 
+#include "lease_at_last.hpp"
 #include "proxied_fixture.hpp"
 
 #include <doctest/doctest.h>
@@ -14,6 +15,7 @@ using pqlease::Status;
 using pqlease::testing::check_within;
 using pqlease::testing::Fixture;
 using pqlease::testing::full_text;
+using pqlease::testing::lease_at_last;
 using pqlease::testing::ProxiedFixture;
 
 namespace {
@@ -104,7 +106,8 @@ TEST_CASE("setting parameters ends with the time to connect") {
   proxied.proxy.delay(200ms);
   check_within(500ms, [&] { CHECK_THROWS_AS(static_cast<void>(proxied.manager.lease()), ConnectionDown); });
   proxied.proxy.forward();
-  CHECK(setting(proxied.manager, "application_name") == "x");
+  auto lease = lease_at_last(proxied.manager);
+  CHECK(pqxx::nontransaction{*lease}.query_value<std::string>("SHOW application_name") == "x");
 }
 
 TEST_CASE("a setup that makes every session read-only is refused where it has to be writable") {
