@@ -265,6 +265,7 @@ decltype(auto) ManagedConnection::with_lease(F &&f, std::source_location where) 
 
 template <class F>
   requires std::is_invocable_v<F &, pqxx::transaction_base &>
+// NOLINTNEXTLINE(cppcoreguidelines-missing-std-forward): it may be called more than once
 decltype(auto) ManagedConnection::atomic(AtomicOptions const &options, F &&f, std::source_location where) {
   detail::BlockResult<std::invoke_result_t<F &, pqxx::transaction_base &>> result;
   auto body = [&](pqxx::transaction_base &transaction) { result.set(f, transaction); };

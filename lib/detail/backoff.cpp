@@ -34,7 +34,7 @@ std::chrono::nanoseconds Backoff::delay(std::size_t failures, double chance) con
 }
 
 double random_chance() noexcept {
-  thread_local auto generator = seeded();
+  static thread_local auto generator = seeded();
   return std::generate_canonical<double, 32>(generator);
 }
 

@@ -56,7 +56,7 @@ CommandText &CommandText::operator<<(std::string_view part) noexcept {
 
 CommandText &CommandText::operator<<(std::size_t number) noexcept {
   std::array<char, 24> digits{};
-  auto const end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
+  auto *const end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
   return *this << std::string_view{digits.data(), static_cast<std::size_t>(end - digits.data())};
 }
 

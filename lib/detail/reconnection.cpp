@@ -22,7 +22,9 @@ OpenFailure describe_failure(std::string const &name, std::exception_ptr const &
     std::rethrow_exception(error);
   } catch (ConnectionDown const &down) {
     auto const *const nested = dynamic_cast<std::nested_exception const *>(&down);
-    return {.message = down.what(), .sqlstate = down.sqlstate(), .cause = nested ? nested->nested_ptr() : nullptr};
+    return {.message = down.what(),
+            .sqlstate = down.sqlstate(),
+            .cause = nested == nullptr ? nullptr : nested->nested_ptr()};
   } catch (std::exception const &other) {
     return {.message = fmt::format("{}: no session: {}", name, other.what()), .sqlstate = {}, .cause = error};
   } catch (...) {
@@ -31,12 +33,12 @@ OpenFailure describe_failure(std::string const &name, std::exception_ptr const &
 }
 
 [[noreturn]] void throw_down(OpenFailure const &failure, std::chrono::milliseconds retry_in) {
-  ConnectionDown const down{failure.message, failure.sqlstate, retry_in};
-  if (!failure.cause) throw down;
+  auto const down = [&] { return ConnectionDown{failure.message, failure.sqlstate, retry_in}; };
+  if (!failure.cause) throw down();
   try {
     std::rethrow_exception(failure.cause);
   } catch (...) {
-    std::throw_with_nested(down);
+    std::throw_with_nested(down());
   }
 }
 

@@ -14,7 +14,8 @@ namespace {
 /// An ordinary error in a session that goes on: what libpq calls fatal is any error at all.
 bool is_refusal(PGconn const *raw, PGresult const *result) noexcept {
   return PQstatus(raw) == CONNECTION_OK && PQtransactionStatus(raw) == PQTRANS_IDLE &&
-         error_field(result, PG_DIAG_SEVERITY_NONLOCALIZED) == "ERROR" && !error_field(result, PG_DIAG_SQLSTATE).empty();
+         error_field(result, PG_DIAG_SEVERITY_NONLOCALIZED) == "ERROR" &&
+         !error_field(result, PG_DIAG_SQLSTATE).empty();
 }
 
 using Throw = void (*)(CommitResult const &, std::string const &sql);

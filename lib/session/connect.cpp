@@ -61,9 +61,9 @@ Handle finish(Handle handle, Conninfo const &conninfo, Deadline deadline, Interr
     if (deadline.passed()) throw give_up(raw);
     auto const ended = wait_for_socket(PQsocket(raw), event, deadline, interrupt);
     if (ended == WaitEnd::ready) continue;
-    auto failure = give_up(raw);
-    if (ended == WaitEnd::interrupted) throw Interrupted{};
-    throw ConnectFailure{std::move(failure)};
+    if (ended != WaitEnd::interrupted) throw give_up(raw);
+    cut_socket(PQsocket(raw));
+    throw Interrupted{};
   }
   PQsetErrorVerbosity(raw, PQERRORS_DEFAULT);
   return handle;

@@ -11,7 +11,7 @@ Interrupt::~Interrupt() {
   if (descriptor_ >= 0) ::close(descriptor_);
 }
 
-void Interrupt::trigger() noexcept {
+void Interrupt::trigger() const noexcept {
   if (descriptor_ >= 0) ::eventfd_write(descriptor_, 1);
 }
 

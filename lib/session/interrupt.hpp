@@ -13,7 +13,7 @@ public:
   Interrupt(Interrupt const &) = delete;
   Interrupt &operator=(Interrupt const &) = delete;
 
-  void trigger() noexcept;
+  void trigger() const noexcept;
 
   /// Becomes readable, for good, when it is triggered; -1 for none.
   [[nodiscard]] int descriptor() const noexcept { return descriptor_; }

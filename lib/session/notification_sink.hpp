@@ -14,8 +14,7 @@ public:
   /// By the holder of the lease.
   virtual void take(char const *channel, char const *payload, int backend_pid) noexcept = 0;
 
-protected:
-  ~NotificationSink() = default;
+  virtual ~NotificationSink() = default;
 };
 
 /// The same for what reaches libpqxx instead. Lives as long as the `pqxx::connection`, which its user may move away,

@@ -7,9 +7,9 @@
 namespace pqlease::detail {
 
 void Quarantine::remember(void const *object) noexcept {
-  // Never destroyed, as what refers to the objects may outlive anything. Guarded by process_wide_mutex().
-  static auto *const kept = new std::vector<void const *>;
   try {
+    // Never destroyed, as what refers to the objects may outlive anything. Guarded by process_wide_mutex().
+    static auto *const kept = new std::vector<void const *>;
     MutexLock const lock{process_wide_mutex()};
     kept->push_back(object);
   } catch (...) {

@@ -6,7 +6,6 @@
 
 #include <array>
 #include <cerrno>
-#include <cstdint>
 #include <system_error>
 
 namespace pqlease::detail {
@@ -19,9 +18,7 @@ WakeUp::~WakeUp() { ::close(descriptor_); }
 
 void WakeUp::ring() noexcept {
   if (rung_.exchange(true, std::memory_order_acq_rel)) return;
-  std::uint64_t const one = 1;
-  // It cannot fail: nothing else is ever added.
-  static_cast<void>(!::write(descriptor_, &one, sizeof one));
+  ::eventfd_write(descriptor_, 1);  // it cannot fail: nothing else is ever added
 }
 
 bool WakeUp::wait(int socket, Deadline deadline) noexcept {
@@ -30,8 +27,8 @@ bool WakeUp::wait(int socket, Deadline deadline) noexcept {
   // An interruption is as good as the bell: who waits looks again.
   if (::poll(watched.data(), watched.size(), deadline.poll_timeout()) <= 0) return false;
   if (watched[0].revents != 0) {
-    std::uint64_t count = 0;
-    static_cast<void>(!::read(descriptor_, &count, sizeof count));
+    eventfd_t count = 0;
+    ::eventfd_read(descriptor_, &count);
     // From here on a ring ends the next wait; what came with the rings so far is seen by who looks now.
     rung_.exchange(false, std::memory_order_acq_rel);
   }

@@ -35,7 +35,7 @@ enum class CourierStep : std::uint8_t {
 };
 
 struct CourierPlan {
-  CourierStep step;
+  CourierStep step{CourierStep::stop};
   CourierView::TimePoint until{};  ///< of a wait; any wait ends early when the courier is woken
 
   friend bool operator==(CourierPlan const &, CourierPlan const &) = default;

@@ -21,7 +21,7 @@ void EventQueue::push(Notification notification) {
 }
 
 void EventQueue::push_gap(std::string const &channel, bool overflow) {
-  auto const last = std::find_if(events_.rbegin(), events_.rend(), [&](Event const &event) {
+  auto const last = std::ranges::find_if(events_.rbegin(), events_.rend(), [&](Event const &event) {
     return event.kind == Event::Kind::notification && event.notification.channel == channel;
   });
   if (last != events_.rend() && last->notification.is_gap()) {

@@ -7,7 +7,7 @@ class Observer::Call {
 public:
   explicit Call(Observer &observer) noexcept : observer_{observer} {
     MutexLock const lock{observer_.mutex_};
-    admitted_ = !observer_.ended_;
+    admitted_ = !observer_.ended_;  // NOLINT(cppcoreguidelines-prefer-member-initializer): under the lock
     if (admitted_) observer_.busy_ = std::this_thread::get_id();
   }
 
