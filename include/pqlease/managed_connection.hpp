@@ -172,7 +172,8 @@ public:
   [[nodiscard]] std::string conninfo() const;
 
   /// Closes the session; the next lease opens another one. While the manager is down there is none to close: then the
-  /// outage is forgotten, the next lease makes an attempt at once, and so does who waits for one.
+  /// outage is forgotten, the next lease makes an attempt at once, and so does who waits for one. While some handler
+  /// listens (listen()), another session is opened at once.
   ///
   /// Blocking: until the lease is free, without a time-out.
   /// Throws: RecursiveLease when this thread holds the lease (see Lease::close_on_release()); TooManyWaiters;
