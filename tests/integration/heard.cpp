@@ -76,13 +76,13 @@ Lines listening_channels(ManagedConnection &manager) {
   return channels;
 }
 
-bool one_waits(ManagedConnection &manager) {
+bool somebody_waits(ManagedConnection &manager) {
   bool waits = false;
   std::jthread{[&] {
     try {
       auto const lease = manager.lease_for(0ms);
     } catch (LeaseTimeout const &refusal) {
-      waits = std::string{refusal.what()}.ends_with("; 1 waiting");
+      waits = !std::string{refusal.what()}.ends_with("; 0 waiting");
     }
   }}.join();
   return waits;

@@ -61,8 +61,8 @@ void notify_from_outside(std::string const &channel, std::string const &payload)
 /// What the server says about the manager's session.
 [[nodiscard]] Lines listening_channels(ManagedConnection &manager);
 
-/// Asked while this thread holds the lease: whether one other thread waits for it.
-[[nodiscard]] bool one_waits(ManagedConnection &manager);
+/// Asked while this thread holds the lease: whether anybody waits for it.
+[[nodiscard]] bool somebody_waits(ManagedConnection &manager);
 
 /// A channel that no other test run uses.
 [[nodiscard]] std::string unique_channel();
