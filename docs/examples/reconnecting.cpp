@@ -70,7 +70,7 @@ int main() {
 
   up = false;
   pqlease::ManagedConnection patient{server};
-  std::stop_source stop;
+  std::stop_source const stop;
   try {
     static_cast<void>(patient.lease());
     return 1;

@@ -203,7 +203,7 @@ void Manager::await_turn(std::source_location where, LeaseRequest const &request
 
 /// By the holder. What ends the wait of its request ends the connecting, too.
 void Manager::open(std::source_location where, LeaseRequest const &request) {
-  Interrupt interrupt;
+  Interrupt const interrupt;
   auto const trigger = [&interrupt] { interrupt.trigger(); };
   std::stop_callback const on_stop{request.stop, trigger};
   std::stop_callback const on_shutdown{closing_.get_token(), trigger};
