@@ -42,8 +42,8 @@ void Manager::stop_courier() noexcept {
 
 /// In a child process: its thread is not here, and its locks may be held for ever.
 void Manager::leave_courier() noexcept {
-  known_courier_.store(nullptr, std::memory_order_relaxed);
-  static_cast<void>(new (std::nothrow) std::shared_ptr{std::move(courier_)});
+  auto *const courier = known_courier_.load(std::memory_order_acquire);
+  if (courier != nullptr) static_cast<void>(new (std::nothrow) std::shared_ptr{courier->shared_from_this()});
 }
 
 }  // namespace pqlease::detail
