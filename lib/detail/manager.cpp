@@ -291,6 +291,8 @@ void Manager::release(LeaseEnd const &end) {
   // First, or a cancel request could hit the ROLLBACK.
   bool const cancellable = cancel_key_ != nullptr;
   bool const cancel_pending = cancellable && !revoke_cancel_key(deadline);
+  // Without a wait: libpqxx leaves the end of a COPY's answer unread.
+  if (session_.status() == Status::active) static_cast<void>(session_.finish_reading(Deadline::at({})));
   SessionCondition const found{.status = session_.status(),
                                .transaction_registered = session_.has_registered_transaction(),
                                .close_requested = end.close_requested,
