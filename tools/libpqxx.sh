@@ -93,8 +93,20 @@ fetch_archive() (
   return 1
 )
 
+# What was unpacked some time ago has the build files of then; Meson does not look again.
+refresh_build_files() {
+  local ours unpacked file
+  ours=subprojects/packagefiles/$(wrap_value patch_directory)
+  unpacked=subprojects/$(wrap_value directory)
+  [[ -d $unpacked ]] || return 0
+  while read -r file; do
+    cmp -s "$ours/$file" "$unpacked/$file" || cp "$ours/$file" "$unpacked/$file"
+  done < <(cd "$ours" && find . -type f)
+}
+
 provide_libpqxx() {
   local archive
+  refresh_build_files
   archive=subprojects/packagecache/$(wrap_value source_filename)
   if has_libpqxx || [[ -f $archive ]]; then return; fi
   setup_result=done

@@ -45,7 +45,8 @@ absent() {
 # Clang checks the annotations of what a mutex guards while it builds everything.
 locks_are_held() {
   CC=clang-19 CXX=clang++-19 BUILD_DIR=$lint_build \
-    MESON_ARGS='-Dwerror=true -Db_pch=false -Dcpp_args=-Wthread-safety' ./dev build
+    MESON_ARGS='-Dwerror=true -Db_pch=false -Doptimization=0 -Dunity=subprojects -Dunity_size=8 -Dcpp_args=-Wthread-safety' \
+    ./dev build
 }
 
 headers_stand_alone() {

@@ -177,7 +177,7 @@ void run() {
     auto const second = progress.wait_for_leader("anna", first);
     require(printer.print(second), "the leader may print");
 
-    Daemon bert{"bert", server.conninfo(), progress};
+    Daemon const bert{"bert", server.conninfo(), progress};
     lose_the_session_before_the_act(anna, server);
     // Who is first now leads. Anna is made to wait, as one whose machine has stopped would.
     auto stopped = anna.manager().lease();

@@ -11,7 +11,7 @@ export PKG_CONFIG_PATH=$prefix/lib/pkgconfig${PKG_CONFIG_PATH:+:$PKG_CONFIG_PATH
 install_library() {
   step 'builds and installs the library, shared and static'
   meson setup "$work/build" "$source_root" --prefix="$prefix" --libdir=lib --buildtype=plain -Ddefault_library=both \
-    -Dtests=disabled -Dbenchmarks=disabled -Ddocs=disabled
+    -Dtests=disabled -Dbenchmarks=disabled -Ddocs=disabled "${joined[@]}"
   meson compile -C "$work/build"
   meson install -C "$work/build" --no-rebuild --quiet
 }

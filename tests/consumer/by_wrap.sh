@@ -22,7 +22,7 @@ cp -r "$project" "$work/consumer"
 place_library
 
 step 'builds the project'
-meson setup --force-fallback-for=pqlease "$work/build" "$work/consumer"
+meson setup --force-fallback-for=pqlease "${joined[@]}" "$work/build" "$work/consumer"
 meson compile -C "$work/build"
 
 run_consumer "$work/build/consumer"

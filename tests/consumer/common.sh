@@ -9,6 +9,10 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/pqlease-consumer.XXXXXX")
 readonly work
 trap 'rm -rf "$work"' EXIT
 
+# Several files are compiled at once, since what is built here is built only once.
+# shellcheck disable=SC2034 # used by the scripts that source this
+readonly joined=(-Dunity=on -Dunity_size=8)
+
 step() { echo "== $*"; }
 
 fail() {
