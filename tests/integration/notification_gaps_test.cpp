@@ -3,6 +3,7 @@
 #include "fixture.hpp"
 #include "heard.hpp"
 #include "proxied_fixture.hpp"
+#include "session/socket.hpp"
 
 #include <doctest/doctest.h>
 
@@ -140,7 +141,10 @@ TEST_CASE("what was received before the session was lost is delivered before the
   {
     auto lease = fixture.manager.lease();
     notify_from_outside(channel, "received");
-    // Both wait in the socket when the lease ends.
+    // Both wait in the socket when the lease ends. A backend that is told both at once may say only goodbye.
+    using pqlease::detail::SocketEvent;
+    CHECK(
+        pqlease::detail::wait_for_socket(lease->sock(), SocketEvent::readable, pqlease::detail::Deadline::after(20s)));
     fixture.server.kill_backend(lease->backendpid());
   }
   CHECK(heard.wait_for(2) == Lines{channel + ": received", channel + ": (gap)"});
