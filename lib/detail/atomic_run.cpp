@@ -109,12 +109,25 @@ BlockEnd settle(Manager &manager, BlockRequest const &request, CommitReport cons
 void acquire(Manager &manager, BlockRequest const &request, Deadline deadline) {
   auto patience = patience_for(manager, request);
   patience.queue = earliest(patience.queue, deadline);
+  patience.session = earliest(patience.session, deadline);
   manager.acquire(request.where, patience, request.stop);
 }
 
-/// What an exception that leaves a block before COMMIT means for another attempt.
-BlockEnd failed_with(std::exception_ptr const &error) {
-  if (is_poisonous(error)) return {.error = error, .failure = Failure::disconnected};
+bool is_libpqxx(std::exception_ptr const &error) {
+  if (!error) return false;
+  try {
+    std::rethrow_exception(error);
+  } catch (pqxx::failure const &) {
+    return true;
+  } catch (...) {
+    return false;
+  }
+}
+
+/// What an exception that leaves a block before COMMIT means for another attempt. A server that ends a session says so
+/// by all kinds of errors: `lost` is what the connection itself says.
+BlockEnd failed_with(std::exception_ptr const &error, bool lost) {
+  if (is_poisonous(error) || (lost && is_libpqxx(error))) return {.error = error, .failure = Failure::disconnected};
   return {.error = error, .failure = Failure::error, .sqlstate = sqlstate_of(error)};
 }
 
@@ -134,7 +147,7 @@ BlockEnd begin(Manager &manager, BlockRequest const &request) {
     manager.blocks().begin(request);
     return {};
   } catch (...) {
-    auto end = failed_with(std::current_exception());
+    auto end = failed_with(std::current_exception(), manager.blocks().is_lost());
     give_back(
         manager,
         {.taken = request.where, .exit = Exit::unwinding, .close_requested = end.failure == Failure::disconnected});
@@ -162,6 +175,7 @@ public:
 
   void run(BlockBody const &body) {
     acquire(manager_, request_, Deadline::never());
+    schedule_.first_attempt_at(Deadline::Clock::now());
     for (auto end = attempt(body); end.error; end = attempt(body)) {
       if (!take_lease_again(end)) std::rethrow_exception(end.error);
     }
@@ -176,6 +190,7 @@ private:
 
   /// Whether there is to be another attempt; this thread has the lease then.
   bool take_lease_again(BlockEnd const &failed) {
+    if (manager_.is_inherited()) return false;
     auto verdict = decide(failed.failure, failed.sqlstate);
     while (verdict.step == RetryStep::retry && wait(verdict.delay)) {
       try {
@@ -184,6 +199,7 @@ private:
         return true;
       } catch (ConnectionDown const &down) {
         verdict = decide(Failure::disconnected, down.sqlstate());
+        if (verdict.step == RetryStep::pass) verdict.step = RetryStep::give_up;  // as for want of a lease
       } catch (Error const &) {
         break;  // no lease: the block's own failure is what its caller wants to know
       }
@@ -233,15 +249,28 @@ private:
   RetrySchedule schedule_;
 };
 
-void run_nested(Blocks &blocks, BlockRequest const &request, BlockBody const &body) {
+/// A block that was begun in this one, and is still open at its end, goes with it. Where the outermost one has ended
+/// meanwhile, there is nothing left that is this one's.
+void run_nested(Manager &manager, BlockRequest const &request, BlockBody const &body) {
+  auto &blocks = manager.blocks();
   blocks.enter(request);
+  auto const ticket = blocks.ticket();
+  auto const depth = blocks.depth();
+  auto const is_open = [&] { return blocks.ticket() == ticket && blocks.depth() >= depth; };
+  auto const abandon = [&] {
+    while (is_open()) blocks.abandon();
+  };
   try {
     body(blocks.transaction());
   } catch (...) {
-    blocks.abandon();
+    abandon();
     throw;
   }
-  blocks.leave();
+  if (!is_open()) throw UsageError{text_about(manager, request.where, "has lost the block around it, which has ended")};
+  if (blocks.depth() == depth) return blocks.leave();
+  abandon();
+  throw UncommittedTransaction{
+      text_about(manager, request.where, "ended with a block in it still open; both were rolled back"), request.where};
 }
 
 }  // namespace
@@ -252,7 +281,7 @@ void run_atomic(Manager &manager, AtomicOptions const &options, std::source_loca
   if (options.retry.max_attempts > 1) {
     throw UsageError{text_about(manager, where, "is within another one, which alone can be run again: no retry here")};
   }
-  run_nested(manager.blocks(), request, body);
+  run_nested(manager, request, body);
 }
 
 void open_block(Manager &manager, BlockRequest const &request) {
@@ -289,9 +318,10 @@ BlockEnd abandon_block(Manager &manager, std::exception_ptr const &error) noexce
     return {.error = error};
   }
   auto const where = blocks.request().where;
+  bool const lost = blocks.is_lost();
   bool const rolled_back = blocks.roll_back();
   static_cast<void>(blocks.close());
-  auto end = failed_with(error);
+  auto end = failed_with(error, lost);
   give_back(manager,
             {.taken = where, .exit = Exit::unwinding, .close_requested = end.failure == Failure::disconnected});
   if (rolled_back) return count_rolled_back(manager, std::move(end));

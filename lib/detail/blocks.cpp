@@ -66,7 +66,7 @@ CommitReport Blocks::commit() noexcept {
 }
 
 CommitReport Blocks::commit_or_throw() {
-  if (is_in_progress()) return {.end = CommitEnd::leaked};
+  if (depth() != 0 || is_in_progress()) return {.end = CommitEnd::leaked};  // a block in it is still open, too
   auto const status = session_.status();
   if (means_lost(status)) throw pqxx::broken_connection{named("lost its session before COMMIT")};
   if (was_ended_by_sql()) {

@@ -33,18 +33,21 @@ Fate ask(Manager &manager, std::uint64_t transaction_id, BlockRequest const &req
     return Fate::unknown;
   } catch (ManagerClosed const &) {
     return Fate::unknown;
-  } catch (Error const &) {
+  } catch (...) {
     return Fate::undecided;
   }
-  LeaseEnd const end{.taken = request.where, .exit = Exit::unwinding, .close_requested = false};
+  auto fate = Fate::undecided;
   try {
-    auto const fate = ask(manager.session(), transaction_id, deadline);
-    manager.release(end);
-    return fate;
+    fate = ask(manager.session(), transaction_id, deadline);
   } catch (...) {
-    manager.release(end);
-    throw;
+    // For want of memory: it is asked again.
   }
+  try {
+    manager.release({.taken = request.where, .exit = Exit::unwinding, .close_requested = false});
+  } catch (...) {
+    // Only a message can fail here, after the lease was given back.
+  }
+  return fate;
 }
 
 }  // namespace

@@ -41,6 +41,9 @@ public:
   RetrySchedule(RetryPolicy const &policy, TimePoint first_attempt) noexcept
       : policy_{policy}, first_attempt_{first_attempt} {}
 
+  /// For whoever had to wait for the lease before the first attempt.
+  void first_attempt_at(TimePoint when) noexcept { first_attempt_ = when; }
+
   /// An attempt has failed at `now`. `chance` is a random number in [0, 1).
   [[nodiscard]] Verdict after(Failure failure, std::string const &sqlstate, TimePoint now, double chance) noexcept;
 

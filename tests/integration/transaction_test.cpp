@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <thread>
@@ -208,6 +209,57 @@ TEST_CASE("a nested block that outlives the outer one is over, and harmless, eve
   CHECK_THROWS_AS(inner.commit(), UsageError);
   CHECK_THROWS_AS(static_cast<void>(*inner), UsageError);
   second.commit();
+  CHECK(fixture.committed_rows() == 1);
+}
+
+TEST_CASE("a block that was begun in atomic and is still open at its end is never committed by it") {
+  Fixture fixture;
+  std::unique_ptr<pqlease::Transaction> kept;
+  auto const keep_open = [&](pqxx::transaction_base &tx) {
+    fixture.insert(tx);
+    kept = std::make_unique<pqlease::Transaction>(fixture.manager.begin());
+    fixture.insert(**kept);
+  };
+  CHECK_THROWS_AS(fixture.manager.atomic(keep_open), pqlease::UncommittedTransaction);
+  CHECK_FALSE(*kept);
+  CHECK(fixture.committed_rows() == 0);
+  CHECK(fixture.manager.statistics().blocks_rolled_back == 1);
+
+  SUBCASE("nor by the nested one that it was begun in") {
+    fixture.manager.atomic([&](pqxx::transaction_base &tx) {
+      fixture.insert(tx);
+      CHECK_THROWS_AS(fixture.manager.atomic(keep_open), pqlease::UncommittedTransaction);
+    });
+    CHECK(fixture.committed_rows() == 1);
+  }
+  SUBCASE("and a nested one that fails takes it along") {
+    fixture.manager.atomic([&](pqxx::transaction_base &tx) {
+      fixture.insert(tx);
+      auto const fail = [&](pqxx::transaction_base &inner) {
+        keep_open(inner);
+        throw ApplicationError{"inner"};
+      };
+      CHECK_THROWS_AS(fixture.manager.atomic(fail), ApplicationError);
+      fixture.insert(tx);
+    });
+    CHECK(fixture.committed_rows() == 2);
+  }
+}
+
+TEST_CASE("a nested block whose outermost one has ended meanwhile touches nothing") {
+  Fixture fixture;
+  auto outer = std::make_unique<pqlease::Transaction>(fixture.manager.begin());
+  auto const end_outer = [&](pqxx::transaction_base &) { outer->rollback(); };
+  // A block within is open, so that the one around it must not end by itself; but its user may let go of it.
+  CHECK_THROWS_AS(fixture.manager.atomic(end_outer), UsageError);
+  CHECK(*outer);
+  auto const lose_outer = [&](pqxx::transaction_base &) {
+    auto const lost = std::move(*outer);
+    throw ApplicationError{"in flight"};
+  };
+  CHECK_THROWS_AS(fixture.manager.atomic(lose_outer), ApplicationError);
+  CHECK_FALSE(*outer);
+  fixture.manager.atomic([&](pqxx::transaction_base &tx) { fixture.insert(tx); });
   CHECK(fixture.committed_rows() == 1);
 }
 
