@@ -8,12 +8,14 @@
 namespace pqlease::detail {
 namespace {
 
-/// No signal is taken by this thread, nor by those that it starts, within the scope.
+/// No signal is taken by this thread, nor by those that it starts, within the scope; but for those that tell a thread
+/// of its own faults, which a program may have handlers for.
 class BlockedSignals {
 public:
   BlockedSignals() noexcept {
     sigset_t all{};
     sigfillset(&all);
+    for (int const fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS}) sigdelset(&all, fault);
     pthread_sigmask(SIG_SETMASK, &all, &before_);
   }
   ~BlockedSignals() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }

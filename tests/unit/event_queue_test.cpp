@@ -15,17 +15,20 @@ Notification message(std::string channel, std::string payload) {
   return {.channel = std::move(channel), .payload = std::move(payload), .backend_pid = 1};
 }
 
-/// All that is in the queue: "a1" for a message, "a!" for a gap, "*" for a reopened session.
+/// "a1" for a message, "a!" for a gap, "*" for a reopened session.
+std::string text(Event const &event) {
+  if (event.kind == Event::Kind::reopened) return "*";
+  return event.notification.channel + (event.notification.is_gap() ? "!" : event.notification.payload);
+}
+
+/// All that is in the queue.
 std::vector<std::string> drain(EventQueue &queue) {
   std::vector<std::string> all;
   std::uint64_t last = 0;
   while (auto const event = queue.pop()) {
     CHECK(event->sequence > last);
     last = event->sequence;
-    auto const &notification = event->notification;
-    all.push_back(event->kind == Event::Kind::reopened
-                      ? "*"
-                      : notification.channel + (notification.is_gap() ? "!" : notification.payload));
+    all.push_back(text(*event));
   }
   return all;
 }
@@ -60,12 +63,12 @@ TEST_CASE("a gap takes the place of one that nothing has followed on its channel
   CHECK(drain(queue) == Texts{"b1", "a!", "a2", "a!"});
 }
 
-TEST_CASE("what does not fit is dropped, and told as one gap in its place") {
+TEST_CASE("what does not fit is dropped, and told as a gap in its place, and one for what followed it") {
   EventQueue queue{4 * EventQueue::overhead};
   for (int i = 1; i <= 9; ++i) queue.push(message("a", std::to_string(i)));
   queue.push(message("b", "1"));
   queue.push_reopened();
-  CHECK(drain(queue) == Texts{"a1", "a2", "a3", "a!", "b!", "*"});
+  CHECK(drain(queue) == Texts{"a1", "a2", "a3", "a!", "b!", "*", "a!"});
 }
 
 TEST_CASE("a channel is heard again once half of the room is free") {
@@ -78,6 +81,24 @@ TEST_CASE("a channel is heard again once half of the room is free") {
   CHECK(pop() == "3");
   queue.push(message("a", "6"));
   CHECK(drain(queue) == Texts{"a4", "a!", "a6"});
+}
+
+TEST_CASE("what is dropped after the gap was told is another gap") {
+  EventQueue queue{4 * (EventQueue::overhead + 2)};
+  for (int i = 1; i <= 5; ++i) queue.push(message("a", std::to_string(i)));
+  Texts told;
+  auto const pop = [&] { told.push_back(text(*queue.pop())); };
+  pop();
+  pop();
+  queue.push(message("b", "1"));
+  pop();
+  queue.push(message("b", "2"));
+  pop();
+  queue.push(message("b", "3"));
+  pop();
+  CHECK(told == Texts{"a1", "a2", "a3", "a4", "a!"});
+  queue.push(message("a", "6"));
+  CHECK(drain(queue) == Texts{"b1", "b2", "b3", "a!"});
 }
 
 TEST_CASE("a gap for want of room says so, also when it takes the place of another one") {

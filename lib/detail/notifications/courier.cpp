@@ -289,6 +289,8 @@ CourierView Courier::look() {
     not_before_ = {};
     lost_session_ = false;
   }
+  // Somebody may have ended the outage by hand.
+  if (lost_session_ && manager_.retry_in() == 0ms) not_before_ = std::min(not_before_, view.now + shortest_back_off);
   view.is_open = socket_.load(std::memory_order_relaxed) >= 0;
   view.has_input = has_input_;
   view.not_before = not_before_;

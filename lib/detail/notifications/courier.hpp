@@ -100,8 +100,6 @@ private:
   Mutex mutex_;
   ChannelBook book_ PQLEASE_GUARDED_BY(mutex_);
   EventQueue events_ PQLEASE_GUARDED_BY(mutex_);
-  std::vector<Notification>
-      early_ PQLEASE_GUARDED_BY(mutex_);                  // came with the answer to LISTEN, and belong after the gap
   bool out_of_memory_ PQLEASE_GUARDED_BY(mutex_){false};  // something was lost
   bool ended_ PQLEASE_GUARDED_BY(mutex_){false};
   std::condition_variable end_;

@@ -13,10 +13,13 @@ std::size_t size_of(Event const &event) noexcept {
 }  // namespace
 
 void EventQueue::push(Notification notification) {
-  if (dropping_.contains(notification.channel)) return;
+  if (auto const dropping = dropping_.find(notification.channel); dropping != dropping_.end()) {
+    dropping->second = true;
+    return;
+  }
   Event event{.notification = std::move(notification)};
   if (bytes_ + size_of(event) <= most_bytes_) return append(std::move(event));
-  dropping_.insert(event.notification.channel);
+  dropping_.emplace(event.notification.channel, false);
   push_gap(event.notification.channel, true);
 }
 
@@ -44,11 +47,19 @@ void EventQueue::append(Event event) {
 
 std::optional<Event> EventQueue::pop() {
   if (events_.empty()) return std::nullopt;
+  if (!dropping_.empty() && bytes_ - size_of(events_.front()) <= most_bytes_ / 2) stop_dropping();
   std::optional<Event> event{std::move(events_.front())};
   events_.pop_front();
   bytes_ -= size_of(*event);
-  if (bytes_ <= most_bytes_ / 2) dropping_.clear();
   return event;
+}
+
+/// The gap of the first notification that did not fit may have been told already, and handlers may have come since.
+void EventQueue::stop_dropping() {
+  for (auto const &[channel, more_dropped] : dropping_) {
+    if (more_dropped) push_gap(channel, true);
+  }
+  dropping_.clear();
 }
 
 void EventQueue::clear() noexcept {

@@ -5,8 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <optional>
-#include <set>
 #include <string>
 
 namespace pqlease::detail {
@@ -27,7 +27,7 @@ struct Event {
 /// What waits for the handlers, in order of arrival, and bounded in size.
 ///
 /// When it is full a channel's next notification becomes a gap, and what follows on that channel is dropped until half
-/// of the room is free again.
+/// of the room is free again, which is one more gap, unless the first one is still there to be told in its place.
 ///
 /// Thread safety: none.
 class EventQueue {
@@ -54,11 +54,13 @@ public:
 
 private:
   void append(Event event);
+  void stop_dropping();
 
   std::size_t const most_bytes_;
   std::deque<Event> events_{};
   std::size_t bytes_{0};
-  std::set<std::string> dropping_{};  // channels whose notifications are dropped for want of room
+  std::map<std::string, bool>
+      dropping_{};  // channels without room; and whether their gap is not the last that was lost
   std::uint64_t last_sequence_{0};
 };
 
