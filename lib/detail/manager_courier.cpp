@@ -43,7 +43,7 @@ void Manager::stop_courier() noexcept {
 /// In a child process: its thread is not here, and its locks may be held for ever.
 void Manager::leave_courier() noexcept {
   auto *const courier = known_courier_.load(std::memory_order_acquire);
-  if (courier != nullptr) static_cast<void>(new (std::nothrow) std::shared_ptr{courier->shared_from_this()});
+  if (courier != nullptr) static_cast<void>(new (std::nothrow) std::shared_ptr{courier->weak_from_this().lock()});
 }
 
 }  // namespace pqlease::detail
