@@ -10,6 +10,7 @@
 namespace {
 
 std::string environment(char const *name) {
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread runs yet
   auto const *const value = std::getenv(name);
   return value == nullptr ? "" : value;
 }
