@@ -27,22 +27,23 @@ TEST_SUITE_BEGIN("traps");
 
 TEST_CASE("trap: health checks that report a busy session as dead") {
   Fixture fixture{{.idle_probe_after = 0ms, .probe_timeout = 1s}};
-  // The holder's statement lasts for as long as this session has the lock.
+  // The holder's statement lasts for as long as this transaction has the lock.
   pqxx::connection blocker{fixture.server.conninfo()};
-  pqxx::nontransaction{blocker}.exec("SELECT pg_advisory_lock(4711)");
+  pqxx::work blocking{blocker};
+  blocking.exec("SELECT pg_advisory_xact_lock(4712)");
   std::atomic<bool> busy{false};
   std::jthread const holder{[&] {
     auto lease = fixture.manager.lease();
     busy = true;
     busy.notify_all();
-    pqxx::nontransaction{*lease}.exec("SELECT pg_advisory_lock(4711), pg_advisory_unlock(4711)");
+    pqxx::nontransaction{*lease}.exec("SELECT pg_advisory_xact_lock(4712)");
   }};
   busy.wait(false);
   CHECK(fixture.manager.is_open());
   CHECK(fixture.manager.status() == Status::leased);
   // Longer than every time-out that could take it for dead.
   CHECK_THROWS_AS(static_cast<void>(fixture.manager.lease_for(1200ms)), pqlease::LeaseTimeout);
-  pqxx::nontransaction{blocker}.exec("SELECT pg_advisory_unlock(4711)");
+  blocking.commit();
   auto const lease = fixture.manager.lease();
   CHECK(lease.epoch() == 1);
   CHECK(fixture.manager.statistics().sessions_replaced == 0);
