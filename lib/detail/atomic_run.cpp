@@ -63,7 +63,7 @@ BlockEnd settle_doubt(Manager &manager, BlockRequest const &request, CommitRepor
   auto const deadline = Deadline::after(request.resolve_timeout);
   auto fate = Fate::unknown;
   if (request.outcome == Outcome::resolve) {
-    fate = report.transaction_id ? find_fate(manager, *report.transaction_id, request, deadline) : Fate::rolled_back;
+    fate = report.mark ? find_fate(manager, *report.mark, request, deadline) : Fate::rolled_back;
   }
   auto const tell = [&](Severity severity, std::string const &what) {
     auto text = text_about(manager, request.where, "lost its session during COMMIT; " + what);
@@ -85,8 +85,9 @@ BlockEnd settle_doubt(Manager &manager, BlockRequest const &request, CommitRepor
             .failure = Failure::found_rolled_back};
   default:
     ++counters.in_doubt_unknown;
-    return {.error = std::make_exception_ptr(
-                OutcomeUnknown{tell(Severity::error, "nobody knows whether it was committed"), report.transaction_id})};
+    return {.error =
+                std::make_exception_ptr(OutcomeUnknown{tell(Severity::error, "nobody knows whether it was committed"),
+                                                       report.mark ? std::optional{report.mark->id} : std::nullopt})};
   }
 }
 

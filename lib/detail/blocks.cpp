@@ -36,6 +36,7 @@ void Blocks::begin(BlockRequest const &request) {
   }
   if (!transaction_) transaction_ = std::make_unique<std::optional<BlockTransaction>>();
   request_ = request;
+  with_positions_ = request.outcome == Outcome::resolve && session_.tells_positions(Deadline::after(release_timeout_));
   read_only_ = sealing(request);
   levels_.reset();
   auto &transaction = transaction_->emplace(session_.connection());
@@ -92,7 +93,7 @@ char const *Blocks::why_not_committable(Status status) const noexcept {
 
 CommitReport Blocks::send_commit() {
   bool const ask = request_.outcome == Outcome::resolve && read_only_ == ReadOnly::as_begun;
-  auto const id = ask ? ask_for_id() : std::nullopt;
+  auto mark = ask ? ask_for_mark() : std::nullopt;
   auto const result = session_.commit();
   switch (result.answer) {
   case CommitAnswer::committed:
@@ -105,12 +106,15 @@ CommitReport Blocks::send_commit() {
     break;
   }
   if (session_.status() != Status::unknown) session_.close();
-  return {.end = CommitEnd::in_doubt, .transaction_id = id};
+  return {.end = CommitEnd::in_doubt, .mark = std::move(mark)};
 }
 
-std::optional<std::uint64_t> Blocks::ask_for_id() {
-  auto const answer = transaction().exec("SELECT pg_current_xact_id_if_assigned()");
-  return answer[0][0].as<std::optional<std::uint64_t>>();
+std::optional<TransactionMark> Blocks::ask_for_mark() {
+  auto const answer = transaction().exec(mark_question(with_positions_));
+  auto const row = answer[0];
+  if (row[0].is_null()) return std::nullopt;
+  return TransactionMark{
+      .id = row[0].as<std::uint64_t>(), .written_to = row[1].c_str(), .recovered_to = row[2].c_str()};
 }
 
 CommitReport Blocks::rolled_back(std::string const &why) {

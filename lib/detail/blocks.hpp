@@ -4,6 +4,7 @@
 #include "detail/block_request.hpp"
 #include "detail/deadline.hpp"
 #include "detail/retry_schedule.hpp"
+#include "detail/transaction_mark.hpp"
 #include "session/block_transaction.hpp"
 #include "session/conninfo_source.hpp"
 #include "session/session.hpp"
@@ -31,9 +32,9 @@ enum class CommitEnd {
 
 struct CommitReport {
   CommitEnd end{CommitEnd::committed};
-  std::exception_ptr error{};                     ///< of rolled_back and ended_by_sql
-  Failure failure{Failure::final};                ///< of rolled_back: what it means for another attempt
-  std::optional<std::uint64_t> transaction_id{};  ///< of in_doubt; nothing when the transaction has written nothing
+  std::exception_ptr error{};             ///< of rolled_back and ended_by_sql
+  Failure failure{Failure::final};        ///< of rolled_back: what it means for another attempt
+  std::optional<TransactionMark> mark{};  ///< of in_doubt; nothing when the transaction has written nothing
 };
 
 /// The atomic block that the holder of the lease is in, with the blocks within it.
@@ -102,7 +103,7 @@ public:
 private:
   [[nodiscard]] CommitReport send_commit();
   [[nodiscard]] CommitReport commit_or_throw();
-  [[nodiscard]] std::optional<std::uint64_t> ask_for_id();
+  [[nodiscard]] std::optional<TransactionMark> ask_for_mark();
   [[nodiscard]] CommitReport rolled_back(std::string const &why);
   [[nodiscard]] bool is_in_progress() noexcept;
   [[nodiscard]] bool was_ended_by_sql() const noexcept;
@@ -120,6 +121,7 @@ private:
   BlockLevels levels_{};
   BlockRequest request_{};
   ReadOnly read_only_{ReadOnly::as_begun};
+  bool with_positions_{false};  // for mark_question()
   std::uint64_t tickets_{0};
   std::atomic<std::uint64_t> ticket_{0};
 };

@@ -4,8 +4,6 @@
 #include "detail/manager.hpp"
 #include <pqlease/errors.hpp>
 
-#include <spdlog/fmt/fmt.h>
-
 namespace pqlease::detail {
 namespace {
 
@@ -14,10 +12,10 @@ using namespace std::chrono_literals;
 constexpr Backoff between_questions{.initial_delay = 5ms, .factor = 2, .max_delay = 250ms, .jitter = Jitter::none};
 
 /// With the lease. A standby may be behind: what it has not heard of may have been committed all the same.
-Fate ask(Session &session, std::uint64_t transaction_id, Deadline deadline) {
+Fate ask(Session &session, TransactionMark const &mark, Deadline deadline) {
   auto reply = session.ask("SELECT pg_is_in_recovery()", deadline);
   if (reply.value == "f") {
-    reply = session.ask(fmt::format("SELECT pg_xact_status('{}'::xid8)", transaction_id).c_str(), deadline);
+    reply = session.ask(fate_question(mark).c_str(), deadline);
   } else if (!reply.lost()) {
     return Fate::undecided;
   }
@@ -26,7 +24,7 @@ Fate ask(Session &session, std::uint64_t transaction_id, Deadline deadline) {
 }
 
 /// Whoever cannot have the lease or the session now can have it later, unless everything comes to an end.
-Fate ask(Manager &manager, std::uint64_t transaction_id, BlockRequest const &request, Deadline deadline) {
+Fate ask(Manager &manager, TransactionMark const &mark, BlockRequest const &request, Deadline deadline) {
   try {
     manager.acquire(request.where, {.queue = deadline, .session = deadline}, request.stop);
   } catch (LeaseCancelled const &) {
@@ -38,7 +36,7 @@ Fate ask(Manager &manager, std::uint64_t transaction_id, BlockRequest const &req
   }
   auto fate = Fate::undecided;
   try {
-    fate = ask(manager.session(), transaction_id, deadline);
+    fate = ask(manager.session(), mark, deadline);
   } catch (...) {
     // For want of memory: it is asked again.
   }
@@ -60,9 +58,9 @@ Fate fate_of(Reply const &status) noexcept {
   return status.value == "aborted" ? Fate::rolled_back : Fate::unknown;  // null: too long ago
 }
 
-Fate find_fate(Manager &manager, std::uint64_t transaction_id, BlockRequest const &request, Deadline deadline) {
+Fate find_fate(Manager &manager, TransactionMark const &mark, BlockRequest const &request, Deadline deadline) {
   for (std::size_t questions = 1;; ++questions) {
-    auto const fate = ask(manager, transaction_id, request, deadline);
+    auto const fate = ask(manager, mark, request, deadline);
     if (fate != Fate::undecided) return fate;
     auto const next = Deadline::at(Deadline::Clock::now() + between_questions.ceiling(questions));
     if (!manager.pause(earliest(next, deadline), request.stop) || deadline.passed()) return Fate::unknown;

@@ -2,9 +2,8 @@
 
 #include "detail/block_request.hpp"
 #include "detail/deadline.hpp"
+#include "detail/transaction_mark.hpp"
 #include "session/exchange.hpp"
-
-#include <cstdint>
 
 namespace pqlease::detail {
 
@@ -18,8 +17,8 @@ enum class Fate {
   undecided,  ///< ask again
 };
 
-/// What pg_xact_status() says, asked on a server that is no standby. Source: PostgreSQL, chapter "Functions",
-/// "Transaction ID and Snapshot Information Functions".
+/// What the answer to fate_question() means, asked on a server that is no standby. Source: PostgreSQL, chapter
+/// "Functions", "Transaction ID and Snapshot Information Functions".
 [[nodiscard]] Fate fate_of(Reply const &status) noexcept;
 
 /// Finds out what became of a transaction whose COMMIT was lost, by a lease after the other until the answer is final:
@@ -27,7 +26,7 @@ enum class Fate {
 ///
 /// Blocking: until `deadline`, the request's stop token, or the end of the manager.
 /// Returns: anything but Fate::undecided.
-[[nodiscard]] Fate find_fate(Manager &manager, std::uint64_t transaction_id, BlockRequest const &request,
+[[nodiscard]] Fate find_fate(Manager &manager, TransactionMark const &mark, BlockRequest const &request,
                              Deadline deadline);
 
 }  // namespace pqlease::detail

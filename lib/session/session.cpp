@@ -1,5 +1,6 @@
 #include "session/session.hpp"
 
+#include "detail/transaction_mark.hpp"
 #include "session/connect.hpp"
 #include "session/pqxx_compat.hpp"
 #include "session/quarantine.hpp"
@@ -37,6 +38,7 @@ void Session::open(Conninfo const &conninfo, Require require, Deadline deadline,
   connection_ = std::make_unique<pqxx::connection>(std::move(connection));
   raw_ = raw;
   backend_pid_ = PQbackendPID(raw);
+  tells_positions_.reset();
   socket_ = PQsocket(raw);
   guard_.watch(socket_);
 }
@@ -119,6 +121,15 @@ Reply Session::ask(char const *sql, Deadline deadline) {
   auto reply = detail::ask(raw_, sql, deadline);
   take_from_libpq();
   return reply;
+}
+
+bool Session::tells_positions(Deadline deadline) {
+  if (!tells_positions_) {
+    auto const reply = ask(positions_question(), deadline);
+    if (reply.lost()) close();
+    tells_positions_ = reply.carried_out();
+  }
+  return *tells_positions_;
 }
 
 CommitResult Session::commit() { return send_commit(raw_); }

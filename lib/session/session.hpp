@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace pqlease::detail {
@@ -92,6 +93,10 @@ public:
   /// Asks for one value. Blocking: until `deadline`. As run() when it fails.
   [[nodiscard]] Reply ask(char const *sql, Deadline deadline);
 
+  /// Whether the server tells positions in its WAL, for mark_question(). Asks once for each session, which must be
+  /// idle; false if the session is lost over it, or is no more. Blocking: until `deadline`.
+  [[nodiscard]] bool tells_positions(Deadline deadline);
+
   /// Commits. The status must be in_transaction. Blocking: as send_commit().
   [[nodiscard]] CommitResult commit();
 
@@ -141,6 +146,7 @@ private:
   std::unique_ptr<pqxx::connection> connection_;
   PGconn *raw_{nullptr};  // owned by connection_; dead as soon as its user closes or replaces that: see owns_handle()
   int backend_pid_{0};
+  std::optional<bool> tells_positions_{};  // nothing: not asked yet
   int socket_{-1};
   NotificationSink *sink_{nullptr};
   ForkGuard guard_;

@@ -370,7 +370,7 @@ TEST_CASE("a read-only block costs no round trip for Outcome::resolve, and has w
     auto const answered = proxied.proxy.counts();
     return answered.from_client - before;
   };
-  static_cast<void>(bytes_of(Outcome::report));  // opens the session
+  static_cast<void>(bytes_of(Outcome::resolve));  // opens the session, which finds out what it can ask for
   auto const plain = bytes_of(Outcome::report);
   CHECK(bytes_of(Outcome::resolve) == plain + std::string{"; SAVEPOINT pqlease_0"}.size());
 }
