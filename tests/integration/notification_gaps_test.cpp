@@ -7,6 +7,7 @@
 
 #include <doctest/doctest.h>
 
+#include <chrono>
 #include <string>
 #include <thread>
 
@@ -64,6 +65,28 @@ TEST_CASE("a handler that came after the new session listened is told of no gap"
   auto const second = fixture.manager.listen(channel, heard.handler("b "));
   notify_from_outside(channel, "after");
   CHECK(heard.wait_for(3) == Lines{"a " + channel + ": (gap)", "a " + channel + ": after", "b " + channel + ": after"});
+}
+
+TEST_CASE("sessions that are ended as soon as they listen are opened again less and less often") {
+  Fixture fixture;
+  Heard heard;
+  auto const channel = unique_channel();
+  pqxx::connection administrator{fixture.server.conninfo()};
+  auto const subscription = fixture.manager.listen(channel, heard.handler());
+  auto const terminate = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE state = 'idle' AND query LIKE "
+                         "'LISTEN%" +
+                         channel + "%'";
+  auto const end = std::chrono::steady_clock::now() + 1500ms;
+  while (std::chrono::steady_clock::now() < end) {
+    pqxx::nontransaction{administrator}.exec(terminate);
+    std::this_thread::sleep_for(1ms);
+  }
+  CHECK(heard.lines().size() >= 2);
+  // The first one, then one after 0, 100, 200, 400 and 800 ms.
+  CHECK(fixture.manager.statistics().sessions_opened <= 6);
+  CHECK(becomes_true([&] { return listening_channels(fixture.manager) == Lines{channel}; }));
+  notify_from_outside(channel, "at last");
+  CHECK(becomes_true([&] { return heard.lines().back() == channel + ": at last"; }));
 }
 
 TEST_CASE("a listener gets through restarts of the server, with a gap for each") {

@@ -20,6 +20,7 @@ using pqlease::testing::becomes_true;
 using pqlease::testing::Fixture;
 using pqlease::testing::Heard;
 using pqlease::testing::Lines;
+using pqlease::testing::listening_channels;
 using pqlease::testing::Moment;
 using pqlease::testing::notify_from_outside;
 using pqlease::testing::unique_channel;
@@ -155,6 +156,26 @@ TEST_CASE("a slow handler blocks no lease, and loses nothing") {
   CHECK(heard.lines().empty());
   go_on.come();
   CHECK(heard.wait_for(20) == expected);
+}
+
+TEST_CASE("a backlog of slow handlers does not keep the session from what else it has to do") {
+  Fixture fixture;
+  Heard heard;
+  auto const slow = unique_channel();
+  auto const other = unique_channel();
+  auto const subscription = fixture.manager.listen(slow, [&](Notification const &notification) {
+    std::this_thread::sleep_for(20ms);
+    heard.add(notification.payload);
+  });
+  auto ending = fixture.manager.listen(other, [](Notification const &) {});
+  fixture.manager.atomic([&](pqxx::transaction_base &tx) {
+    for (int i = 0; i < 200; ++i) tx.exec("SELECT pg_notify($1, $2)", pqxx::params{slow, std::to_string(i)});
+  });
+  CHECK(!heard.wait_for(1).empty());
+  ending.end();
+  CHECK(becomes_true([&] { return listening_channels(fixture.manager) == Lines{slow}; }));
+  CHECK(heard.lines().size() < 200);
+  CHECK(heard.wait_for(200).back() == "199");
 }
 
 TEST_CASE("when end() returns the handler is not running, does not run again, and is destroyed") {

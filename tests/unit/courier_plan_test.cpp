@@ -82,6 +82,27 @@ TEST_CASE("it waits for the end of a long lease, and does not watch the socket t
   CHECK(plan([](auto &view) { view.is_leased = true; }) == CourierPlan{CourierStep::doze, TimePoint::max()});
 }
 
+TEST_CASE("between two calls of handlers there is time for an errand, unless it would have to wait for a lease") {
+  auto const backlog = [](auto &view) {
+    view.has_events = true;
+    view.has_told = true;
+  };
+  auto const with_errand = [&](auto &view) {
+    backlog(view);
+    view.has_steps = true;
+  };
+  CHECK(plan(backlog).step == CourierStep::dispatch);
+  CHECK(plan(with_errand).step == CourierStep::visit);
+  CHECK(plan([&](auto &view) {
+          with_errand(view);
+          view.is_leased = true;
+        }).step == CourierStep::dispatch);
+  CHECK(plan([&](auto &view) {
+          with_errand(view);
+          view.not_before = now + 100ms;
+        }).step == CourierStep::dispatch);
+}
+
 TEST_CASE("handlers come before everything but the end") {
   CHECK(plan([](auto &view) {
           view.has_events = true;

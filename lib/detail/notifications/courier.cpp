@@ -293,6 +293,7 @@ CourierView Courier::look() {
   if (lost_session_ && manager_.retry_in() == 0ms) not_before_ = std::min(not_before_, view.now + shortest_back_off);
   view.is_open = socket_.load(std::memory_order_relaxed) >= 0;
   view.has_input = has_input_;
+  view.has_told = has_told_;
   view.not_before = not_before_;
   view.probe_at = last_activity_ + probe_interval(options_.idle_probe_after);
   read_books(view);
@@ -315,6 +316,8 @@ void Courier::read_books(CourierView &view) {
 /// What the server has said is read by the lease, which looks at the session before it begins.
 void Courier::visit() noexcept {
   has_input_ = false;
+  has_told_ = false;
+  auto const known_epoch = epoch_.load(std::memory_order_relaxed);
   // A lease would wait for the next attempt to open with everybody in line behind it.
   if (auto const retry_in = manager_.retry_in(); retry_in > 0ms) return visit_failed(retry_in);
   try {
@@ -325,7 +328,8 @@ void Courier::visit() noexcept {
       kept = synchronise();
     }
     if (kept) {
-      not_before_ = {};
+      bool const opened = epoch_.load(std::memory_order_relaxed) != known_epoch;
+      not_before_ = opened ? pace_.opened(Clock::now()) : TimePoint{};
       lost_session_ = false;
     } else {
       visit_failed({});
@@ -363,6 +367,7 @@ void Courier::watch(TimePoint until) noexcept {
 }
 
 void Courier::dispatch() {
+  has_told_ = true;
   std::optional<Event> event;
   ChannelBook::Observers observers;
   {

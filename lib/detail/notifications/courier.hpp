@@ -8,6 +8,7 @@
 #include "detail/notifications/courier_plan.hpp"
 #include "detail/notifications/event_queue.hpp"
 #include "detail/notifications/observer.hpp"
+#include "detail/notifications/reopen_pace.hpp"
 #include "detail/process_generation.hpp"
 #include "session/notification_sink.hpp"
 #include "session/wake_up.hpp"
@@ -109,6 +110,8 @@ private:
   std::uint64_t seen_epoch_{0};
   bool has_input_{false};
   bool lost_session_{false};  // the last visit has failed, so that it wants the session back
+  bool has_told_{false};      // its last step was to call handlers
+  ReopenPace pace_{};
   TimePoint not_before_{};
   TimePoint last_activity_{};
 

@@ -22,9 +22,13 @@ std::chrono::milliseconds probe_interval(std::chrono::milliseconds idle_probe_af
 
 CourierPlan plan_courier(CourierView const &view) noexcept {
   if (view.stopping) return {CourierStep::stop};
-  if (view.has_events) return {CourierStep::dispatch};
   bool const errand = has_errand(view);
-  if (errand && view.not_before <= view.now) return {CourierStep::visit};
+  bool const is_due = errand && view.not_before <= view.now;
+  // Slow handlers do not hold up an errand for longer than one call of theirs, nor does a long lease hold up the
+  // handlers.
+  bool const errand_first = is_due && view.has_told && !view.is_leased;
+  if (view.has_events && !errand_first) return {CourierStep::dispatch};
+  if (is_due) return {CourierStep::visit};
   if (view.was_leased) return {CourierStep::nap, view.now + nap_length};
   if (view.is_leased) return {CourierStep::doze, TimePoint::max()};
   // An errand that has to wait leaves the socket alone: it would be readable all the time.

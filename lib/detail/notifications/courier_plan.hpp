@@ -11,6 +11,7 @@ struct CourierView {
 
   bool stopping{false};       ///< the manager is shut down
   bool has_events{false};     ///< something waits to be told
+  bool has_told{false};       ///< the step before was to tell one thing
   bool has_steps{false};      ///< channels are to be listened to, or no more
   bool wants_session{false};  ///< there has to be a session, whether or not anybody takes a lease
   bool is_open{false};        ///< there is one, as of the last lease
