@@ -232,6 +232,21 @@ TEST_CASE("a delay that would outlast the retry's time-out is not waited for") {
   CHECK(fixture.manager.statistics().blocks_given_up == 1);
 }
 
+TEST_CASE("a retry's time-out begins with the first attempt, and not with the wait for its lease") {
+  Fixture fixture;
+  auto policy = at_once(2);
+  policy.timeout = 1400ms;
+  std::jthread waiter;
+  int runs = 0;
+  {
+    auto const lease = fixture.manager.lease();
+    waiter = std::jthread{[&] { runs = runs_of<pqxx::serialization_failure>(fixture, {.retry = policy}, "40001"); }};
+    std::this_thread::sleep_for(1500ms);
+  }
+  waiter.join();
+  CHECK(runs == 2);
+}
+
 TEST_CASE("a session lost inside the block: libpqxx's exception comes through, and the next lease has another one") {
   ProxiedFixture proxied;
   int runs = 0;
@@ -297,6 +312,23 @@ TEST_CASE("trap: libpqxx gives 57P01 as a plain sql_error; it is a lost session 
   fixture.manager.atomic({.retry = policy}, [&](pqxx::transaction_base &tx) {
     fixture.insert(tx);
     if (++runs == 1) tx.exec("SELECT pg_terminate_backend(pg_backend_pid())");
+  });
+  CHECK(runs == 2);
+  CHECK(fixture.committed_rows() == 1);
+  CHECK(fixture.manager.epoch() == 2);
+}
+
+TEST_CASE("a session that the server ends by an error of its own making is as lost") {
+  Fixture fixture;
+  auto policy = at_once(2);
+  policy.on_disconnect = true;
+  int runs = 0;
+  fixture.manager.atomic({.retry = policy}, [&](pqxx::transaction_base &tx) {
+    fixture.insert(tx);
+    if (++runs > 1) return;
+    tx.exec("SET LOCAL idle_in_transaction_session_timeout = 1");
+    std::this_thread::sleep_for(100ms);
+    fixture.insert(tx);
   });
   CHECK(runs == 2);
   CHECK(fixture.committed_rows() == 1);
