@@ -1,5 +1,6 @@
 #pragma once
 
+#include "fixture.hpp"
 #include <pqlease/pqlease.hpp>
 
 #include <pqxx/pqxx>
@@ -38,6 +39,19 @@ private:
 
 using Lines = std::vector<std::string>;
 
+/// A channel that no other test run uses.
+[[nodiscard]] std::string unique_channel();
+
+/// A manager with one handler, which writes down what it hears on a channel of its own.
+class Listener : public Fixture {
+public:
+  Heard heard{};
+  std::string const channel{unique_channel()};
+
+private:
+  Subscription const subscription_{manager.listen(channel, heard.handler())};
+};
+
 /// A moment that one thread waits for and another one brings about. A test that fails does not hang.
 class Moment {
 public:
@@ -63,8 +77,5 @@ void notify_from_outside(std::string const &channel, std::string const &payload)
 
 /// Asked while this thread holds the lease: whether anybody waits for it.
 [[nodiscard]] bool somebody_waits(ManagedConnection &manager);
-
-/// A channel that no other test run uses.
-[[nodiscard]] std::string unique_channel();
 
 }  // namespace pqlease::testing

@@ -20,6 +20,7 @@ using pqlease::testing::becomes_true;
 using pqlease::testing::Fixture;
 using pqlease::testing::Heard;
 using pqlease::testing::Lines;
+using pqlease::testing::Listener;
 using pqlease::testing::listening_channels;
 using pqlease::testing::notify_from_outside;
 using pqlease::testing::ProxiedFixture;
@@ -68,41 +69,35 @@ TEST_CASE("a handler that came after the new session listened is told of no gap"
 }
 
 TEST_CASE("sessions that are ended as soon as they listen are opened again less and less often") {
-  Fixture fixture;
-  Heard heard;
-  auto const channel = unique_channel();
-  pqxx::connection administrator{fixture.server.conninfo()};
-  auto const subscription = fixture.manager.listen(channel, heard.handler());
+  Listener listener;
+  pqxx::connection administrator{listener.server.conninfo()};
   auto const terminate = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE state = 'idle' AND query LIKE "
-                         "'LISTEN%" +
-                         channel + "%'";
-  auto const end = std::chrono::steady_clock::now() + 1500ms;
+                         "'LISTEN%' || $1 || '%'";
+  auto const end = std::chrono::steady_clock::now() + 1200ms;
   while (std::chrono::steady_clock::now() < end) {
-    pqxx::nontransaction{administrator}.exec(terminate);
+    pqxx::nontransaction{administrator}.exec(terminate, pqxx::params{listener.channel});
     std::this_thread::sleep_for(1ms);
   }
-  CHECK(heard.lines().size() >= 2);
-  // The first one, then one after 0, 100, 200, 400 and 800 ms.
-  CHECK(fixture.manager.statistics().sessions_opened <= 6);
-  CHECK(becomes_true([&] { return listening_channels(fixture.manager) == Lines{channel}; }));
-  notify_from_outside(channel, "at last");
-  CHECK(becomes_true([&] { return heard.lines().back() == channel + ": at last"; }));
+  CHECK(listener.heard.lines().size() >= 2);
+  // Two at once, one each after 100, 300 and 700 ms; the next would come after 1500 ms. A slow machine may see that
+  // one.
+  CHECK(listener.manager.statistics().sessions_opened <= 7);
+  CHECK(becomes_true([&] { return listening_channels(listener.manager) == Lines{listener.channel}; }));
+  notify_from_outside(listener.channel, "at last");
+  CHECK(becomes_true([&] { return listener.heard.lines().back() == listener.channel + ": at last"; }));
 }
 
 TEST_CASE("a listener gets through restarts of the server, with a gap for each") {
-  Fixture fixture;
-  if (!fixture.server.can_restart()) return;
-  Heard heard;
-  auto const channel = unique_channel();
-  auto const subscription = fixture.manager.listen(channel, heard.handler());
+  Listener listener;
+  if (!listener.server.can_restart()) return;
   Lines expected;
   for (auto const mode : {StopMode::fast, StopMode::immediate}) {
-    fixture.server.restart(mode);
-    expected.push_back(channel + ": (gap)");
-    CHECK(heard.wait_for(expected.size()) == expected);
-    notify_from_outside(channel, "after");
-    expected.push_back(channel + ": after");
-    CHECK(heard.wait_for(expected.size()) == expected);
+    listener.server.restart(mode);
+    expected.push_back(listener.channel + ": (gap)");
+    CHECK(listener.heard.wait_for(expected.size()) == expected);
+    notify_from_outside(listener.channel, "after");
+    expected.push_back(listener.channel + ": after");
+    CHECK(listener.heard.wait_for(expected.size()) == expected);
   }
 }
 
@@ -120,57 +115,48 @@ TEST_CASE("a listener gets through a time without a server") {
 }
 
 TEST_CASE("a session that is lost in a lease, or closed, is opened again for the listener") {
-  Fixture fixture;
-  Heard heard;
-  auto const channel = unique_channel();
-  auto const subscription = fixture.manager.listen(channel, heard.handler());
+  Listener listener;
   {
-    auto lease = fixture.manager.lease();
-    fixture.server.kill_backend(backend_of(lease));
+    auto lease = listener.manager.lease();
+    listener.server.kill_backend(backend_of(lease));
     CHECK_THROWS_AS(pqxx::nontransaction{*lease}.exec("SELECT 1"), pqxx::failure);
   }
-  CHECK(heard.wait_for(1) == Lines{channel + ": (gap)"});
-  fixture.manager.close();
-  CHECK(heard.wait_for(2) == Lines{channel + ": (gap)", channel + ": (gap)"});
+  CHECK(listener.heard.wait_for(1) == Lines{listener.channel + ": (gap)"});
+  listener.manager.close();
+  CHECK(listener.heard.wait_for(2) == Lines{listener.channel + ": (gap)", listener.channel + ": (gap)"});
   {
-    auto lease = fixture.manager.lease();
+    auto lease = listener.manager.lease();
     lease.close_on_release();
   }
-  CHECK(heard.wait_for(3).size() == 3);
-  CHECK(listening_channels(fixture.manager) == Lines{channel});
+  CHECK(listener.heard.wait_for(3).size() == 3);
+  CHECK(listening_channels(listener.manager) == Lines{listener.channel});
 }
 
 TEST_CASE("a session that somebody's lease has opened again is listened to when that ends") {
-  Fixture fixture;
-  Heard heard;
-  auto const channel = unique_channel();
-  auto const subscription = fixture.manager.listen(channel, heard.handler());
-  auto lease = fixture.manager.lease();
-  std::jthread const next{[&] { CHECK_NOTHROW(fixture.manager.with_lease([](pqxx::connection &) {})); }};
+  Listener listener;
+  auto lease = listener.manager.lease();
+  std::jthread const next{[&] { CHECK_NOTHROW(listener.manager.with_lease([](pqxx::connection &) {})); }};
   // Its request mostly comes before any of the handlers' thread, which does not know yet that the session is closed.
-  CHECK(becomes_true([&] { return pqlease::testing::somebody_waits(fixture.manager); }));
+  CHECK(becomes_true([&] { return pqlease::testing::somebody_waits(listener.manager); }));
   lease.close_on_release();
   lease.release();
-  CHECK(heard.wait_for(1) == Lines{channel + ": (gap)"});
-  notify_from_outside(channel, "after");
-  CHECK(heard.wait_for(2).back() == channel + ": after");
+  CHECK(listener.heard.wait_for(1) == Lines{listener.channel + ": (gap)"});
+  notify_from_outside(listener.channel, "after");
+  CHECK(listener.heard.wait_for(2).back() == listener.channel + ": after");
 }
 
 TEST_CASE("what was received before the session was lost is delivered before the gap") {
-  Fixture fixture;
-  Heard heard;
-  auto const channel = unique_channel();
-  auto const subscription = fixture.manager.listen(channel, heard.handler());
+  Listener listener;
   {
-    auto lease = fixture.manager.lease();
-    notify_from_outside(channel, "received");
+    auto lease = listener.manager.lease();
+    notify_from_outside(listener.channel, "received");
     // Both wait in the socket when the lease ends. A backend that is told both at once may say only goodbye.
     using pqlease::detail::SocketEvent;
     CHECK(
         pqlease::detail::wait_for_socket(lease->sock(), SocketEvent::readable, pqlease::detail::Deadline::after(20s)));
-    fixture.server.kill_backend(lease->backendpid());
+    listener.server.kill_backend(lease->backendpid());
   }
-  CHECK(heard.wait_for(2) == Lines{channel + ": received", channel + ": (gap)"});
+  CHECK(listener.heard.wait_for(2) == Lines{listener.channel + ": received", listener.channel + ": (gap)"});
 }
 
 TEST_CASE("without a server listen() returns all the same, and delivery begins with a gap") {
@@ -200,20 +186,17 @@ TEST_CASE("a lease that is not free in time does not make listen() fail, and del
 }
 
 TEST_CASE("a session that is moved away by its user takes no notification along that the next one brings, too") {
-  Fixture fixture;
-  Heard heard;
-  auto const channel = unique_channel();
-  auto const subscription = fixture.manager.listen(channel, heard.handler());
-  auto lease = fixture.manager.lease();
+  Listener listener;
+  auto lease = listener.manager.lease();
   pqxx::connection taken{std::move(*lease)};
   lease.release();
-  CHECK(heard.wait_for(1) == Lines{channel + ": (gap)"});
-  notify_from_outside(channel, "once");
+  CHECK(listener.heard.wait_for(1) == Lines{listener.channel + ": (gap)"});
+  notify_from_outside(listener.channel, "once");
   CHECK(taken.await_notification(20) == 1);
-  CHECK(heard.wait_for(2) == Lines{channel + ": (gap)", channel + ": once"});
-  notify_from_outside(channel, "last");
-  CHECK(heard.wait_for(3).back() == channel + ": last");
-  CHECK(heard.lines().size() == 3);
+  CHECK(listener.heard.wait_for(2) == Lines{listener.channel + ": (gap)", listener.channel + ": once"});
+  notify_from_outside(listener.channel, "last");
+  CHECK(listener.heard.wait_for(3).back() == listener.channel + ": last");
+  CHECK(listener.heard.lines().size() == 3);
 }
 
 TEST_CASE("a LISTEN that is not answered costs the session after probe_timeout, not the lease's user") {

@@ -16,6 +16,7 @@ using pqlease::testing::becomes_true;
 using pqlease::testing::Fixture;
 using pqlease::testing::Heard;
 using pqlease::testing::Lines;
+using pqlease::testing::Listener;
 using pqlease::testing::listening_channels;
 using pqlease::testing::notify_from_outside;
 using pqlease::testing::unique_channel;
@@ -23,15 +24,12 @@ using pqlease::testing::unique_channel;
 TEST_SUITE_BEGIN("notifications");
 
 TEST_CASE("a notification that another session sends reaches the handler while nobody has a lease") {
-  Fixture fixture;
-  Heard heard;
-  auto const channel = unique_channel();
-  auto const subscription = fixture.manager.listen(channel, heard.handler());
-  notify_from_outside(channel, "hello");
-  CHECK(heard.wait_for(1) == Lines{channel + ": hello"});
-  CHECK(fixture.manager.statistics().notifications_delivered == 1);
-  CHECK(fixture.manager.statistics().notification_gaps == 0);
-  CHECK(fixture.manager.epoch() == 1);
+  Listener listener;
+  notify_from_outside(listener.channel, "hello");
+  CHECK(listener.heard.wait_for(1) == Lines{listener.channel + ": hello"});
+  CHECK(listener.manager.statistics().notifications_delivered == 1);
+  CHECK(listener.manager.statistics().notification_gaps == 0);
+  CHECK(listener.manager.epoch() == 1);
 }
 
 TEST_CASE("a notification says who sent it") {
@@ -67,87 +65,72 @@ TEST_CASE("notifications are delivered in the order in which they were sent, on 
 }
 
 TEST_CASE("a notification from the same session is delivered, after its transaction and never before") {
-  Fixture fixture;
-  Heard heard;
-  auto const channel = unique_channel();
-  auto const subscription = fixture.manager.listen(channel, heard.handler());
+  Listener listener;
   {
-    auto lease = fixture.manager.lease();
+    auto lease = listener.manager.lease();
     pqxx::work work{*lease};
-    work.exec("NOTIFY " + channel + ", 'committed'");
-    CHECK(heard.lines().empty());
+    work.exec("NOTIFY " + listener.channel + ", 'committed'");
+    CHECK(listener.heard.lines().empty());
     work.commit();
   }
   {
-    auto lease = fixture.manager.lease();
+    auto lease = listener.manager.lease();
     pqxx::work work{*lease};
-    work.exec("NOTIFY " + channel + ", 'rolled back'");
+    work.exec("NOTIFY " + listener.channel + ", 'rolled back'");
   }
-  fixture.manager.notify(channel);
-  CHECK(heard.wait_for(2) == Lines{channel + ": committed", channel + ": "});
+  listener.manager.notify(listener.channel);
+  CHECK(listener.heard.wait_for(2) == Lines{listener.channel + ": committed", listener.channel + ": "});
 }
 
 TEST_CASE("a notification that arrives during somebody's lease is delivered when that ends") {
-  Fixture fixture;
-  Heard heard;
-  auto const channel = unique_channel();
-  auto const subscription = fixture.manager.listen(channel, heard.handler());
-  auto lease = fixture.manager.lease();
-  notify_from_outside(channel, "in between");
+  Listener listener;
+  auto lease = listener.manager.lease();
+  notify_from_outside(listener.channel, "in between");
   // The statement's answer brings the notification along, at the latest.
   pqxx::nontransaction{*lease}.exec("SELECT 1");
-  CHECK(heard.lines().empty());
+  CHECK(listener.heard.lines().empty());
   lease.release();
-  CHECK(heard.wait_for(1) == Lines{channel + ": in between"});
+  CHECK(listener.heard.wait_for(1) == Lines{listener.channel + ": in between"});
 }
 
 TEST_CASE("a notification that arrives during a lease that does nothing is delivered when that ends") {
-  Fixture fixture;
-  Heard heard;
-  auto const channel = unique_channel();
-  auto const subscription = fixture.manager.listen(channel, heard.handler());
+  Listener listener;
   for (int i = 0; i < 5; ++i) {
-    auto lease = fixture.manager.lease();
-    notify_from_outside(channel, std::to_string(i));
+    auto lease = listener.manager.lease();
+    notify_from_outside(listener.channel, std::to_string(i));
   }
-  CHECK(heard.wait_for(5).size() == 5);
+  CHECK(listener.heard.wait_for(5).size() == 5);
 }
 
 TEST_CASE("notifications that a lease's user takes off the connection by hand are not lost") {
-  Fixture fixture;
-  Heard heard;
-  auto const channel = unique_channel();
-  auto const subscription = fixture.manager.listen(channel, heard.handler());
+  Listener listener;
   {
-    auto lease = fixture.manager.lease();
-    notify_from_outside(channel, "first");
+    auto lease = listener.manager.lease();
+    notify_from_outside(listener.channel, "first");
     CHECK(lease->await_notification(20) == 1);
-    notify_from_outside(channel, "second");
+    notify_from_outside(listener.channel, "second");
   }
-  CHECK(heard.wait_for(2) == Lines{channel + ": first", channel + ": second"});
+  CHECK(listener.heard.wait_for(2) == Lines{listener.channel + ": first", listener.channel + ": second"});
 }
 
 TEST_CASE("notifications are delivered while sixteen threads keep the session busy") {
-  Fixture fixture;
-  Heard heard;
-  auto const channel = unique_channel();
-  auto const subscription = fixture.manager.listen(channel, heard.handler());
+  Listener listener;
   Lines expected;
   {
     std::vector<std::jthread> threads;
     for (int i = 0; i < 16; ++i) {
       threads.emplace_back([&](std::stop_token const &stop) {
         while (!stop.stop_requested()) {
-          auto lease = fixture.manager.lease();
+          auto lease = listener.manager.lease();
           pqxx::nontransaction{*lease}.exec("SELECT 1");
         }
       });
     }
     for (int i = 0; i < 50; ++i) {
-      notify_from_outside(channel, std::to_string(i));
-      expected.push_back(channel + ": " + std::to_string(i));
+      notify_from_outside(listener.channel, std::to_string(i));
+      expected.push_back(listener.channel + ": " + std::to_string(i));
     }
-    CHECK(heard.wait_for(expected.size()) == expected);
+    CHECK(listener.heard.wait_for(expected.size()) == expected);
   }
 }
 
@@ -226,22 +209,19 @@ TEST_CASE("listen() in a lease of the same thread listens at once, and after its
 }
 
 TEST_CASE("notify() inside an atomic block is sent when the block commits, and not at all when it does not") {
-  Fixture fixture;
-  Heard heard;
-  auto const channel = unique_channel();
-  auto const subscription = fixture.manager.listen(channel, heard.handler());
+  Listener listener;
   auto const send_and_fail = [&](pqxx::transaction_base &) {
-    fixture.manager.notify(channel, "rolled back");
+    listener.manager.notify(listener.channel, "rolled back");
     throw pqlease::testing::ApplicationError{"on purpose"};
   };
-  CHECK_THROWS_AS(fixture.manager.atomic(send_and_fail), pqlease::testing::ApplicationError);
-  fixture.manager.atomic([&](pqxx::transaction_base &transaction) {
-    fixture.manager.notify(channel, "committed");
-    fixture.insert(transaction);
-    CHECK(heard.lines().empty());
+  CHECK_THROWS_AS(listener.manager.atomic(send_and_fail), pqlease::testing::ApplicationError);
+  listener.manager.atomic([&](pqxx::transaction_base &transaction) {
+    listener.manager.notify(listener.channel, "committed");
+    listener.insert(transaction);
+    CHECK(listener.heard.lines().empty());
   });
-  fixture.manager.notify(channel, "after");
-  CHECK(heard.wait_for(2) == Lines{channel + ": committed", channel + ": after"});
+  listener.manager.notify(listener.channel, "after");
+  CHECK(listener.heard.wait_for(2) == Lines{listener.channel + ": committed", listener.channel + ": after"});
 }
 
 TEST_CASE("trap: a handler that throws turns a committed transaction into an error") {
