@@ -27,8 +27,8 @@ enum class AccessMode {
 /// What a block does when its session is lost while COMMIT is under way, so that nobody knows whether it was committed.
 enum class Outcome {
   report,   ///< throws OutcomeUnknown
-  resolve,  ///< finds out: costs a round trip before COMMIT, none in a block that begins read-only, and one more
-            ///< before the first such block of each session
+  resolve,  ///< finds out: costs a round trip before COMMIT, none in a block that begins read-only; and one more before
+            ///< the first block with it, of whatever kind, of each session
 };
 
 /// When a block that failed is run again, as a whole, in a new transaction. The delay before the n-th retry is

@@ -45,7 +45,8 @@ struct Options {
   /// deadline that ends the round trip ends the session too, since its answer is still to come.
   std::chrono::milliseconds idle_probe_after{500};
 
-  /// How long that round trip may take before the session counts as dead. Range: from 1 ms.
+  /// How long that round trip may take before the session counts as dead; and the one of the kind that Outcome::resolve
+  /// needs once in each session. Range: from 1 ms.
   std::chrono::milliseconds probe_timeout{2'000};
 
   /// How long a release may take to roll back or to drain; past it the session is closed. 0: it is closed at once.

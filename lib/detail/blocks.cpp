@@ -36,7 +36,8 @@ void Blocks::begin(BlockRequest const &request) {
   }
   if (!transaction_) transaction_ = std::make_unique<std::optional<BlockTransaction>>();
   request_ = request;
-  with_positions_ = request.outcome == Outcome::resolve && session_.tells_positions(Deadline::after(release_timeout_));
+  with_positions_ =
+      request.outcome == Outcome::resolve && session_.tells_positions(Deadline::after(options_.probe_timeout));
   read_only_ = sealing(request);
   levels_.reset();
   auto &transaction = transaction_->emplace(session_.connection());
@@ -113,8 +114,10 @@ std::optional<TransactionMark> Blocks::ask_for_mark() {
   auto const answer = transaction().exec(mark_question(with_positions_));
   auto const row = answer[0];
   if (row[0].is_null()) return std::nullopt;
-  return TransactionMark{
-      .id = row[0].as<std::uint64_t>(), .written_to = row[1].c_str(), .recovered_to = row[2].c_str()};
+  return TransactionMark{.id = row[0].as<std::uint64_t>(),
+                         .written_to = row[1].c_str(),
+                         .recovered_to = row[2].c_str(),
+                         .started_at = row[3].c_str()};
 }
 
 CommitReport Blocks::rolled_back(std::string const &why) {
@@ -123,7 +126,7 @@ CommitReport Blocks::rolled_back(std::string const &why) {
 
 bool Blocks::is_in_progress() noexcept {
   if ((*transaction_)->has_focus() || session_.is_pipelined()) return true;
-  return session_.status() == Status::active && !session_.finish_reading(Deadline::after(release_timeout_));
+  return session_.status() == Status::active && !session_.finish_reading(Deadline::after(options_.release_timeout));
 }
 
 bool Blocks::was_ended_by_sql() const noexcept {
@@ -135,7 +138,7 @@ bool Blocks::roll_back() noexcept {
   bool const in_progress = is_in_progress();
   bool const over_already = was_ended_by_sql();
   if (!in_progress && !means_lost(session_.status()) && session_.status() != Status::idle) {
-    if (!session_.roll_back(Deadline::after(release_timeout_))) session_.close();
+    if (!session_.roll_back(Deadline::after(options_.release_timeout))) session_.close();
   }
   end_transaction_object();
   return !over_already;
@@ -206,7 +209,8 @@ void Blocks::roll_back_level() noexcept {
   bool const possible = !is_in_progress() && (status == Status::in_transaction || status == Status::in_error);
   if (possible) {
     auto const text = roll_back_text(levels_.savepoints());
-    if (session_.run(text.c_str(), Deadline::after(release_timeout_)) && session_.status() == Status::in_transaction)
+    if (session_.run(text.c_str(), Deadline::after(options_.release_timeout)) &&
+        session_.status() == Status::in_transaction)
       return;
     if (session_.status() != Status::in_error) session_.close();
   }

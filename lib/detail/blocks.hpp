@@ -8,6 +8,7 @@
 #include "session/block_transaction.hpp"
 #include "session/conninfo_source.hpp"
 #include "session/session.hpp"
+#include <pqlease/options.hpp>
 
 #include <pqxx/transaction_base>
 
@@ -45,8 +46,9 @@ struct CommitReport {
 /// Thread safety: by the holder of the lease only, but for ticket().
 class Blocks {
 public:
-  Blocks(Session &session, ConninfoSource const &source, std::chrono::milliseconds release_timeout) noexcept
-      : session_{session}, source_{source}, release_timeout_{release_timeout} {}
+  /// Lifetime: that of what it refers to.
+  Blocks(Session &session, ConninfoSource const &source, Options const &options) noexcept
+      : session_{session}, source_{source}, options_{options} {}
   Blocks(Blocks const &) = delete;
   Blocks &operator=(Blocks const &) = delete;
 
@@ -61,8 +63,9 @@ public:
 
   // The outermost block. The lease is held from begin() until after close().
 
-  /// Sends BEGIN. If this throws, no block is open.
-  /// Throws: libpqxx's exceptions; UsageError when the server is too old for Outcome::resolve.
+  /// Sends BEGIN; before the first one of a session with Outcome::resolve, Session::tells_positions(). If this throws,
+  /// no block is open. Blocking: until the server has answered; for the other question, Options::probe_timeout. Throws:
+  /// libpqxx's exceptions; UsageError when the server is too old for Outcome::resolve.
   void begin(BlockRequest const &request);
 
   /// Sends COMMIT if there is something to commit, else ROLLBACK. Blocking: until the server has answered, or the
@@ -114,7 +117,7 @@ private:
 
   Session &session_;
   ConninfoSource const &source_;
-  std::chrono::milliseconds release_timeout_;
+  Options const &options_;
 
   // On the heap once for many blocks: see the class.
   std::unique_ptr<std::optional<BlockTransaction>> transaction_{};

@@ -35,7 +35,7 @@ Manager::Manager(std::unique_ptr<ConninfoSource> source, Options options)
       preparer_{statements_, *source_, log_},
       opener_{options_, *source_, preparer_, counters_, log_},
       reconnection_{options_, *source_, log_},
-      blocks_{session_, *source_, options_.release_timeout} {}
+      blocks_{session_, *source_, options_} {}
 
 Manager::~Manager() {
   delete successor_.load(std::memory_order_acquire);

@@ -11,14 +11,9 @@ using namespace std::chrono_literals;
 
 constexpr Backoff between_questions{.initial_delay = 5ms, .factor = 2, .max_delay = 250ms, .jitter = Jitter::none};
 
-/// With the lease. A standby may be behind: what it has not heard of may have been committed all the same.
+/// With the lease.
 Fate ask(Session &session, TransactionMark const &mark, Deadline deadline) {
-  auto reply = session.ask("SELECT pg_is_in_recovery()", deadline);
-  if (reply.value == "f") {
-    reply = session.ask(fate_question(mark).c_str(), deadline);
-  } else if (!reply.lost()) {
-    return Fate::undecided;
-  }
+  auto const reply = session.ask(fate_question(mark).c_str(), deadline);
   if (reply.lost()) session.close();
   return fate_of(reply);
 }

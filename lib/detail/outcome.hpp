@@ -17,7 +17,7 @@ enum class Fate {
   undecided,  ///< ask again
 };
 
-/// What the answer to fate_question() means, asked on a server that is no standby. Source: PostgreSQL, chapter
+/// What the answer to fate_question() means. Source: PostgreSQL, chapter
 /// "Functions", "Transaction ID and Snapshot Information Functions".
 [[nodiscard]] Fate fate_of(Reply const &status) noexcept;
 

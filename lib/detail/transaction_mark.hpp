@@ -12,6 +12,7 @@ struct TransactionMark {
   std::uint64_t id{0};
   std::string written_to{};    ///< the WAL holds all that it wrote before COMMIT below this position
   std::string recovered_to{};  ///< where the server's last recovery had ended then
+  std::string started_at{};    ///< when the server was started, in microseconds; which tells it from another one
 };
 
 /// Asks for the mark of the transaction that it is sent in: one row, a column for each member; the id is null when it
@@ -20,14 +21,16 @@ struct TransactionMark {
 /// Functions".
 [[nodiscard]] char const *mark_question(bool with_positions) noexcept;
 
-/// Fails where mark_question(true) would: on a standby, for a user who may not ask, and on servers that have something
-/// else in place of a WAL.
+/// Fails where mark_question(true) would: for a user who may not ask, and on servers that have something else in place
+/// of a WAL. A standby has no position for now.
 [[nodiscard]] char const *positions_question() noexcept;
 
-/// Asks what became of it: "committed", "aborted", "in progress", or null when it is too long ago.
+/// Asks what became of it: "committed", "aborted", "in progress", or null when it is too long ago. One statement, so
+/// that one server answers it. A standby says "in progress": it may be behind.
 ///
 /// A recovery that has ended since, and below what the transaction wrote before COMMIT, has lost its COMMIT, too. One
-/// that has got further knows the transaction, so that nobody else has its id.
+/// that has got further knows the transaction, so that nobody else has its id. That is true of PostgreSQL's own WAL,
+/// and of the last recovery only.
 [[nodiscard]] std::string fate_question(TransactionMark const &mark);
 
 }  // namespace pqlease::detail

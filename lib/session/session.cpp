@@ -9,6 +9,8 @@
 
 #include <pqxx/nontransaction>
 
+#include <string_view>
+
 namespace pqlease::detail {
 namespace {
 
@@ -26,6 +28,11 @@ Status status_of(PGTransactionStatusType status) noexcept {
     break;
   }
   return Status::unknown;
+}
+
+/// Of a function: its user may not call it, it does not exist, or the server does not have what it is about.
+bool is_lasting_refusal(std::string_view sqlstate) noexcept {
+  return sqlstate == "42501" || sqlstate == "42883" || sqlstate == "0A000";
 }
 
 }  // namespace
@@ -124,12 +131,11 @@ Reply Session::ask(char const *sql, Deadline deadline) {
 }
 
 bool Session::tells_positions(Deadline deadline) {
-  if (!tells_positions_) {
-    auto const reply = ask(positions_question(), deadline);
-    if (reply.lost()) close();
-    tells_positions_ = reply.carried_out();
-  }
-  return *tells_positions_;
+  if (tells_positions_) return *tells_positions_;
+  auto const reply = ask(positions_question(), deadline);
+  if (reply.lost() && owns_handle()) cut_socket(socket_);  // a session that is closed is no lost one
+  if (reply.carried_out() || is_lasting_refusal(reply.sqlstate)) tells_positions_ = reply.carried_out();
+  return reply.carried_out();
 }
 
 CommitResult Session::commit() { return send_commit(raw_); }

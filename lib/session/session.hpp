@@ -93,8 +93,8 @@ public:
   /// Asks for one value. Blocking: until `deadline`. As run() when it fails.
   [[nodiscard]] Reply ask(char const *sql, Deadline deadline);
 
-  /// Whether the server tells positions in its WAL, for mark_question(). Asks once for each session, which must be
-  /// idle; false if the session is lost over it, or is no more. Blocking: until `deadline`.
+  /// Whether the server tells positions in its WAL, for mark_question(). The session must be idle. Asks until there is
+  /// an answer that lasts. False, too, when the session is lost. Blocking: until `deadline`.
   [[nodiscard]] bool tells_positions(Deadline deadline);
 
   /// Commits. The status must be in_transaction. Blocking: as send_commit().
@@ -146,7 +146,7 @@ private:
   std::unique_ptr<pqxx::connection> connection_;
   PGconn *raw_{nullptr};  // owned by connection_; dead as soon as its user closes or replaces that: see owns_handle()
   int backend_pid_{0};
-  std::optional<bool> tells_positions_{};  // nothing: not asked yet
+  std::optional<bool> tells_positions_{};  // nothing: not known for good
   int socket_{-1};
   NotificationSink *sink_{nullptr};
   ForkGuard guard_;

@@ -1,5 +1,6 @@
 // The truth about COMMIT. The stress suite does the same many times over.
 
+#include "heard.hpp"
 #include "proxied_fixture.hpp"
 #include "session/commit.hpp"
 #include "support/commit_cut.hpp"
@@ -115,16 +116,6 @@ private:
 
   std::string line_;
 };
-
-/// Whether somebody waits for the lease that another thread holds.
-bool waits_in_line(pqlease::ManagedConnection &manager) {
-  try {
-    auto const lease = manager.lease_for(0ms);
-  } catch (pqlease::LeaseTimeout const &refusal) {
-    return std::string{refusal.what()}.find("; 1 waiting") != std::string::npos;
-  }
-  return false;
-}
 
 }  // namespace
 
@@ -354,11 +345,31 @@ TEST_CASE("a full line of waiters does not keep a resolution from coming to its 
       second = std::jthread{[&] { CHECK(manager.lease_for(20s)); }};
       CHECK(poll_until([&] { return manager.statistics().leases_refused > 0; }, 20s));
     }};
-    CHECK(poll_until([&] { return waits_in_line(manager); }, 20s));
+    CHECK(poll_until([&] { return pqlease::testing::somebody_waits(manager); }, 20s));
   };
   manager.atomic({.outcome = Outcome::resolve}, [&](pqxx::transaction_base &tx) { proxied.fixture.insert(tx); });
   CHECK(proxied.fixture.committed_rows() == 1);
   CHECK(manager.statistics().leases_refused > 0);
+}
+
+TEST_CASE("Outcome::resolve needs no time to release") {
+  Fixture fixture{{.release_timeout = 0ms}};
+  fixture.manager.atomic({.outcome = Outcome::resolve}, [&](pqxx::transaction_base &tx) { fixture.insert(tx); });
+  CHECK(fixture.committed_rows() == 1);
+  CHECK(fixture.manager.epoch() == 1);
+}
+
+TEST_CASE("a server that does not answer what Outcome::resolve asks before BEGIN is a lost session") {
+  ProxiedFixture proxied{{.idle_probe_after = 1h, .probe_timeout = 100ms}};
+  { auto const lease = proxied.manager.lease(); }
+  proxied.proxy.swallow();
+  CHECK_THROWS_AS(insert_with_cut(proxied, {.outcome = Outcome::resolve}, {CommitCut::Where::answer, Ending::reset}),
+                  pqxx::broken_connection);
+  proxied.proxy.forward();
+  CHECK(proxied.fixture.log.contains("session lost during the lease"));
+  proxied.manager.atomic({.outcome = Outcome::resolve},
+                         [&](pqxx::transaction_base &tx) { proxied.fixture.insert(tx); });
+  CHECK(proxied.fixture.committed_rows() == 1);
 }
 
 TEST_CASE("a read-only block costs no round trip for Outcome::resolve, and has written nothing") {

@@ -1,5 +1,6 @@
 // When a block is run again.
 
+#include "heard.hpp"
 #include "proxied_fixture.hpp"
 #include "support/detail/poll_until.hpp"
 
@@ -47,6 +48,12 @@ template <class Exception> int runs_of(Fixture &fixture, AtomicOptions const &op
                                          }),
                   Exception);
   return runs;
+}
+
+bool is_gone(int pid) {
+  pqxx::connection onlooker{pqlease::testing::test_server().conninfo()};
+  return pqxx::nontransaction{onlooker}.query_value<bool>(
+      "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $1)", pqxx::params{pid});
 }
 
 /// A row that a block and somebody else count up.
@@ -241,6 +248,7 @@ TEST_CASE("a retry's time-out begins with the first attempt, and not with the wa
   {
     auto const lease = fixture.manager.lease();
     waiter = std::jthread{[&] { runs = runs_of<pqxx::serialization_failure>(fixture, {.retry = policy}, "40001"); }};
+    CHECK(poll_until([&] { return pqlease::testing::somebody_waits(fixture.manager); }, 20s));
     std::this_thread::sleep_for(1500ms);
   }
   waiter.join();
@@ -326,8 +334,9 @@ TEST_CASE("a session that the server ends by an error of its own making is as lo
   fixture.manager.atomic({.retry = policy}, [&](pqxx::transaction_base &tx) {
     fixture.insert(tx);
     if (++runs > 1) return;
+    auto const pid = tx.query_value<int>("SELECT pg_backend_pid()");
     tx.exec("SET LOCAL idle_in_transaction_session_timeout = 1");
-    std::this_thread::sleep_for(100ms);
+    CHECK(poll_until([&] { return is_gone(pid); }, 20s));
     fixture.insert(tx);
   });
   CHECK(runs == 2);

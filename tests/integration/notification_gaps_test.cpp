@@ -7,6 +7,7 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <chrono>
 #include <string>
 #include <thread>
@@ -85,6 +86,27 @@ TEST_CASE("sessions that are ended as soon as they listen are opened again less 
   CHECK(becomes_true([&] { return listening_channels(listener.manager) == Lines{listener.channel}; }));
   notify_from_outside(listener.channel, "at last");
   CHECK(becomes_true([&] { return listener.heard.lines().back() == listener.channel + ": at last"; }));
+}
+
+TEST_CASE("so are sessions that are ended before they listen") {
+  std::atomic<bool> hostile{false};
+  pqxx::connection administrator{pqlease::testing::test_server().conninfo()};
+  auto const end_it = [&](pqxx::connection &session) {
+    if (!hostile) return;
+    auto const pid = pqxx::nontransaction{session}.query_value<int>("SELECT pg_backend_pid()");
+    pqxx::nontransaction{administrator}.exec("SELECT pg_terminate_backend($1, 20000)", pqxx::params{pid});
+  };
+  Fixture fixture{{.on_open = end_it}};
+  auto const channel = unique_channel();
+  auto const subscription = fixture.manager.listen(channel, [](Notification const &) {});
+  hostile = true;
+  fixture.manager.close();
+  std::this_thread::sleep_for(2500ms);
+  hostile = false;
+  // Three at once, as far as the back-off after a failure lets them; one each after 300, 700, 1500 and 3100 ms.
+  CHECK(fixture.manager.statistics().sessions_opened >= 3);
+  CHECK(fixture.manager.statistics().sessions_opened <= 8);
+  CHECK(becomes_true([&] { return listening_channels(fixture.manager) == Lines{channel}; }));
 }
 
 TEST_CASE("a listener gets through restarts of the server, with a gap for each") {

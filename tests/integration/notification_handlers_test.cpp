@@ -173,8 +173,13 @@ TEST_CASE("a backlog of slow handlers does not keep the session from what else i
   });
   CHECK(!heard.wait_for(1).empty());
   ending.end();
-  CHECK(becomes_true([&] { return listening_channels(fixture.manager) == Lines{slow}; }));
+  pqxx::connection onlooker{fixture.server.conninfo()};
+  CHECK(becomes_true([&] {
+    return pqxx::nontransaction{onlooker}.query_value<bool>(
+        "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE query LIKE 'UNLISTEN%' || $1 || '%')", pqxx::params{other});
+  }));
   CHECK(heard.lines().size() < 200);
+  CHECK(listening_channels(fixture.manager) == Lines{slow});
   CHECK(heard.wait_for(200).back() == "199");
 }
 

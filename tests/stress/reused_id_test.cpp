@@ -15,13 +15,16 @@
 #include <functional>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
 using namespace std::chrono_literals;
+using pqlease::AccessMode;
 using pqlease::Outcome;
 using pqlease::testing::CommitCut;
 using pqlease::testing::cut_commit;
+using pqlease::testing::Direction;
 using pqlease::testing::Ending;
 using pqlease::testing::FaultProxy;
 using pqlease::testing::StandbyServer;
@@ -30,9 +33,9 @@ using pqlease::testing::ThrowawayServer;
 
 namespace {
 
-// A server that gives no id to anybody else, and writes no more of its WAL than it has to.
-ThrowawayServer::Settings const quiet{.configuration = {"autovacuum = off", "wal_writer_delay = 10s"},
-                                      .access_rules = {}};
+// A server that gives no id to anybody else, writes no more of its WAL than it has to, and tells what it was asked.
+ThrowawayServer::Settings const quiet{
+    .configuration = {"autovacuum = off", "wal_writer_delay = 10s", "log_statement = all"}, .access_rules = {}};
 
 std::uint64_t id_of(pqxx::transaction_base &tx) { return tx.query_value<std::uint64_t>("SELECT pg_current_xact_id()"); }
 
@@ -46,6 +49,14 @@ bool use_id(std::string const &conninfo, std::uint64_t id) {
     if (used == id) return true;
   }
   return false;
+}
+
+constexpr auto *positions = "ELSE pg_current_wal_insert_lsn()";
+
+int occurrences(std::string_view text, std::string_view part) {
+  int count = 0;
+  for (auto at = text.find(part); at != std::string_view::npos; at = text.find(part, at + part.size())) ++count;
+  return count;
 }
 
 std::string through(FaultProxy &proxy, ThrowawayServer const &server) {
@@ -63,7 +74,7 @@ public:
       event();
       is_away = false;
     }};
-    manager.atomic({.outcome = Outcome::resolve}, [&](pqxx::transaction_base &tx) {
+    manager.atomic({.outcome = Outcome::resolve, .resolve_timeout = 120s}, [&](pqxx::transaction_base &tx) {
       write(tx);
       is_away = true;
       cut_commit(proxy, tx, {where, Ending::reset}, Outcome::resolve);
@@ -114,9 +125,12 @@ TEST_CASE("an id that a server gives out again after a crash: the lost transacti
     stopped.server.restart(StopMode::immediate);
     given_again = use_id(stopped.server.conninfo(), id);
   };
+  // Little enough to stay in memory.
+  stopped.manager.with_lease(
+      [](pqxx::connection &session) { pqxx::nontransaction{session}.exec("SELECT pg_switch_wal()"); });
   auto const write = [&](pqxx::transaction_base &tx) {
     id = id_of(tx);
-    tx.exec("CREATE TEMP TABLE lost (id integer)");
+    tx.exec("SELECT pg_logical_emit_message(true, 'pqlease', 'lost')");
   };
   CHECK_THROWS_AS(stopped.commit(write, CommitCut::Where::question, crash), pqlease::TransactionAborted);
   CHECK(given_again);
@@ -135,7 +149,7 @@ TEST_CASE("a server that has lost nothing of a transaction tells the truth about
   CHECK(stopped.manager.statistics().in_doubt_committed == events.size());
 }
 
-TEST_CASE("where the positions are not told, a block does without") {
+TEST_CASE("where the positions are not told, the id has to do, and they are asked for once") {
   ThrowawayServer const server{quiet};
   {
     pqxx::connection session{server.conninfo()};
@@ -143,13 +157,33 @@ TEST_CASE("where the positions are not told, a block does without") {
         "CREATE ROLE plain LOGIN; CREATE TABLE kept (id integer); GRANT INSERT ON kept TO plain;"
         "REVOKE EXECUTE ON FUNCTION pg_current_wal_insert_lsn() FROM PUBLIC");
   }
-  pqlease::ManagedConnection manager{server.conninfo() + " user=plain"};
-  for (int i = 0; i < 2; ++i) {
-    manager.atomic({.outcome = Outcome::resolve},
-                   [](pqxx::transaction_base &tx) { tx.exec("INSERT INTO kept VALUES (1)"); });
-  }
-  CHECK(manager.statistics().blocks_committed == 2);
+  FaultProxy proxy{server.port()};
+  pqlease::ManagedConnection manager{through(proxy, server) + " user=plain"};
+  auto const insert = [](pqxx::transaction_base &tx) { tx.exec("INSERT INTO kept VALUES (1)"); };
+  for (int i = 0; i < 3; ++i) manager.atomic({.outcome = Outcome::resolve}, insert);
+  CHECK(occurrences(server.log_text(), positions) == 2);  // the statement, and again with the error that it met
+  manager.atomic({.outcome = Outcome::resolve}, [&](pqxx::transaction_base &tx) {
+    insert(tx);
+    auto const before = proxy.settled_counts();
+    tx.exec("SELECT pg_current_xact_id_if_assigned(), NULL, NULL, NULL");
+    auto const answer = proxy.settled_counts().from_server - before.from_server;
+    proxy.cut_after(Direction::to_client, answer + 1, Ending::reset);
+  });
+  CHECK(manager.statistics().in_doubt_committed == 1);
+  CHECK(manager.statistics().blocks_committed == 4);
+}
+
+TEST_CASE("a session on a standby has positions to tell once that is promoted") {
+  ThrowawayServer const primary{quiet};
+  StandbyServer standby{primary};
+  pqlease::ManagedConnection manager{standby.conninfo()};
+  manager.atomic({.access = AccessMode::read_only, .outcome = Outcome::resolve},
+                 [](pqxx::transaction_base &tx) { tx.exec("SELECT 1"); });
+  standby.promote();
+  manager.atomic({.outcome = Outcome::resolve},
+                 [](pqxx::transaction_base &tx) { tx.exec("CREATE TABLE t (id integer)"); });
   CHECK(manager.epoch() == 1);
+  CHECK(manager.statistics().blocks_committed == 2);
 }
 
 TEST_SUITE_END();

@@ -12,7 +12,9 @@ constexpr std::uint64_t past_answer = 4;
 ProxyCounts bytes_of_question(FaultProxy &proxy, pqxx::transaction_base &tx) {
   auto counts = proxy.settled_counts();
   auto const before = counts;
-  tx.exec("SELECT pg_current_xact_id_if_assigned(), pg_current_wal_insert_lsn(), pg_last_wal_replay_lsn()");
+  tx.exec("SELECT pg_current_xact_id_if_assigned(), CASE WHEN pg_is_in_recovery() THEN NULL ELSE "
+          "pg_current_wal_insert_lsn() "
+          "END, pg_last_wal_replay_lsn(), (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint");
   counts = proxy.settled_counts();
   counts.from_client -= before.from_client;
   counts.from_server -= before.from_server;

@@ -82,7 +82,7 @@ TEST_CASE("it waits for the end of a long lease, and does not watch the socket t
   CHECK(plan([](auto &view) { view.is_leased = true; }) == CourierPlan{CourierStep::doze, TimePoint::max()});
 }
 
-TEST_CASE("between two calls of handlers there is time for an errand, unless it would have to wait for a lease") {
+TEST_CASE("between two calls of handlers there is time for an errand, unless a long lease is under way") {
   auto const backlog = [](auto &view) {
     view.has_events = true;
     view.has_told = true;
@@ -97,6 +97,11 @@ TEST_CASE("between two calls of handlers there is time for an errand, unless it 
           with_errand(view);
           view.is_leased = true;
         }).step == CourierStep::dispatch);
+  CHECK(plan([&](auto &view) {
+          with_errand(view);
+          view.is_leased = true;
+          view.was_leased = true;
+        }).step == CourierStep::visit);
   CHECK(plan([&](auto &view) {
           with_errand(view);
           view.not_before = now + 100ms;

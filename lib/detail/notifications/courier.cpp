@@ -287,6 +287,7 @@ CourierView Courier::look() {
   if (view.was_leased) last_activity_ = view.now;
   if (auto const epoch = epoch_.load(std::memory_order_relaxed); epoch != std::exchange(seen_epoch_, epoch)) {
     not_before_ = {};
+    paced_until_ = {};
     lost_session_ = false;
   }
   // Somebody may have ended the outage by hand.
@@ -294,7 +295,7 @@ CourierView Courier::look() {
   view.is_open = socket_.load(std::memory_order_relaxed) >= 0;
   view.has_input = has_input_;
   view.has_told = has_told_;
-  view.not_before = not_before_;
+  view.not_before = std::max(not_before_, paced_until_);
   view.probe_at = last_activity_ + probe_interval(options_.idle_probe_after);
   read_books(view);
   view.wants_session |= lost_session_;
@@ -317,9 +318,10 @@ void Courier::read_books(CourierView &view) {
 void Courier::visit() noexcept {
   has_input_ = false;
   has_told_ = false;
-  auto const known_epoch = epoch_.load(std::memory_order_relaxed);
   // A lease would wait for the next attempt to open with everybody in line behind it.
   if (auto const retry_in = manager_.retry_in(); retry_in > 0ms) return visit_failed(retry_in);
+  auto const begun = Clock::now();
+  auto const epoch_before = epoch_.load(std::memory_order_relaxed);
   try {
     bool kept = false;
     {
@@ -328,8 +330,7 @@ void Courier::visit() noexcept {
       kept = synchronise();
     }
     if (kept) {
-      bool const opened = epoch_.load(std::memory_order_relaxed) != known_epoch;
-      not_before_ = opened ? pace_.opened(Clock::now()) : TimePoint{};
+      not_before_ = {};
       lost_session_ = false;
     } else {
       visit_failed({});
@@ -340,6 +341,8 @@ void Courier::visit() noexcept {
     visit_failed({});
   }
   last_activity_ = Clock::now();
+  bool const opened = epoch_.load(std::memory_order_relaxed) != epoch_before;
+  if (opened) paced_until_ = pace_.opened(begun, last_activity_);
   // Its own lease is no sign of a busy session, nor its own session the answer to a failure.
   seen_turns_ = turns_.load(std::memory_order_seq_cst);
   seen_epoch_ = epoch_.load(std::memory_order_relaxed);

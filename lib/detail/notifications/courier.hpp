@@ -112,7 +112,8 @@ private:
   bool lost_session_{false};  // the last visit has failed, so that it wants the session back
   bool has_told_{false};      // its last step was to call handlers
   ReopenPace pace_{};
-  TimePoint not_before_{};
+  TimePoint paced_until_{};
+  TimePoint not_before_{};  // the back-off after a failure
   TimePoint last_activity_{};
 
   std::atomic<std::thread::id> thread_id_{};

@@ -26,7 +26,8 @@ CourierPlan plan_courier(CourierView const &view) noexcept {
   bool const is_due = errand && view.not_before <= view.now;
   // Slow handlers do not hold up an errand for longer than one call of theirs, nor does a long lease hold up the
   // handlers.
-  bool const errand_first = is_due && view.has_told && !view.is_leased;
+  bool const long_lease = view.is_leased && !view.was_leased;
+  bool const errand_first = is_due && view.has_told && !long_lease;
   if (view.has_events && !errand_first) return {CourierStep::dispatch};
   if (is_due) return {CourierStep::visit};
   if (view.was_leased) return {CourierStep::nap, view.now + nap_length};

@@ -11,7 +11,7 @@ struct CourierView {
 
   bool stopping{false};       ///< the manager is shut down
   bool has_events{false};     ///< something waits to be told
-  bool has_told{false};       ///< the step before was to tell one thing
+  bool has_told{false};       ///< since it has told something, it has only waited
   bool has_steps{false};      ///< channels are to be listened to, or no more
   bool wants_session{false};  ///< there has to be a session, whether or not anybody takes a lease
   bool is_open{false};        ///< there is one, as of the last lease
@@ -20,7 +20,7 @@ struct CourierView {
   bool was_leased{false};     ///< a lease has ended since the last look
 
   TimePoint now{};
-  TimePoint not_before{};                ///< the back-off after a failure
+  TimePoint not_before{};                ///< the back-off after a failure, and between sessions that do not last
   TimePoint retry_at{TimePoint::max()};  ///< a channel that was refused is due
   TimePoint probe_at{TimePoint::max()};  ///< the session is to be asked whether it is alive
 };

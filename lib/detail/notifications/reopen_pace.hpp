@@ -12,8 +12,8 @@ class ReopenPace {
 public:
   using TimePoint = std::chrono::steady_clock::time_point;
 
-  /// A session has been opened in place of one that was lost. Returns when the courier may turn to it.
-  [[nodiscard]] TimePoint opened(TimePoint now) noexcept;
+  /// A session has been opened in place of one whose loss was seen at `lost`. Returns when the courier may turn to it.
+  [[nodiscard]] TimePoint opened(TimePoint lost, TimePoint now) noexcept;
 
 private:
   TimePoint last_opened_{TimePoint::min()};
