@@ -7,6 +7,7 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <chrono>
 #include <string>
 #include <thread>
 
@@ -249,7 +250,8 @@ TEST_CASE("a retry's time-out begins with the first attempt, and not with the wa
     auto const lease = fixture.manager.lease();
     waiter = std::jthread{[&] { runs = runs_of<pqxx::serialization_failure>(fixture, {.retry = policy}, "40001"); }};
     CHECK(poll_until([&] { return pqlease::testing::somebody_waits(fixture.manager); }, 20s));
-    std::this_thread::sleep_for(1500ms);
+    auto const out_of_time = std::chrono::steady_clock::now() + policy.timeout;
+    CHECK(poll_until([&] { return std::chrono::steady_clock::now() > out_of_time; }, 20s));
   }
   waiter.join();
   CHECK(runs == 2);
