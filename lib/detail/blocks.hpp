@@ -63,9 +63,11 @@ public:
 
   // The outermost block. The lease is held from begin() until after close().
 
-  /// Sends BEGIN; before the first one of a session with Outcome::resolve, Session::tells_positions(). If this throws,
-  /// no block is open. Blocking: until the server has answered; for the other question, Options::probe_timeout. Throws:
-  /// libpqxx's exceptions; UsageError when the server is too old for Outcome::resolve.
+  /// Sends BEGIN; with Outcome::resolve, asks before whether the session tells positions. If this throws, no block is
+  /// open.
+  ///
+  /// Blocking: until the server has answered BEGIN; for the other question, Options::probe_timeout.
+  /// Throws: libpqxx's exceptions; UsageError when the server is too old for Outcome::resolve.
   void begin(BlockRequest const &request);
 
   /// Sends COMMIT if there is something to commit, else ROLLBACK. Blocking: until the server has answered, or the

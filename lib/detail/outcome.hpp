@@ -17,8 +17,8 @@ enum class Fate {
   undecided,  ///< ask again
 };
 
-/// What the answer to fate_question() means. Source: PostgreSQL, chapter
-/// "Functions", "Transaction ID and Snapshot Information Functions".
+/// What the answer to fate_question() means. Source: PostgreSQL, chapter "Functions", "Transaction ID and Snapshot
+/// Information Functions".
 [[nodiscard]] Fate fate_of(Reply const &status) noexcept;
 
 /// Finds out what became of a transaction whose COMMIT was lost, by a lease after the other until the answer is final:

@@ -45,8 +45,8 @@ void Session::open(Conninfo const &conninfo, Require require, Deadline deadline,
   connection_ = std::make_unique<pqxx::connection>(std::move(connection));
   raw_ = raw;
   backend_pid_ = PQbackendPID(raw);
-  tells_positions_.reset();
   socket_ = PQsocket(raw);
+  tells_positions_.reset();
   guard_.watch(socket_);
 }
 

@@ -146,8 +146,8 @@ private:
   std::unique_ptr<pqxx::connection> connection_;
   PGconn *raw_{nullptr};  // owned by connection_; dead as soon as its user closes or replaces that: see owns_handle()
   int backend_pid_{0};
-  std::optional<bool> tells_positions_{};  // nothing: not known for good
   int socket_{-1};
+  std::optional<bool> tells_positions_{};  // nothing: not known for good
   NotificationSink *sink_{nullptr};
   ForkGuard guard_;
 };

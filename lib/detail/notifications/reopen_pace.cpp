@@ -15,8 +15,7 @@ constexpr std::chrono::seconds long_enough{1};
 
 ReopenPace::TimePoint ReopenPace::opened(TimePoint lost, TimePoint now) noexcept {
   auto const lasted = last_opened_ + between_sessions.ceiling(short_lived_) + long_enough;
-  bool const first = last_opened_ == TimePoint::min();
-  short_lived_ = first || lost >= lasted ? 0 : short_lived_ + 1;
+  short_lived_ = lost >= lasted ? 0 : short_lived_ + 1;
   last_opened_ = now;
   return now + std::chrono::duration_cast<TimePoint::duration>(between_sessions.ceiling(short_lived_));
 }

@@ -16,8 +16,8 @@ public:
   [[nodiscard]] TimePoint opened(TimePoint lost, TimePoint now) noexcept;
 
 private:
-  TimePoint last_opened_{TimePoint::min()};
-  std::size_t short_lived_{0};  // so many in a row
+  TimePoint last_opened_{TimePoint::min()};  // none yet: long ago
+  std::size_t short_lived_{0};               // so many in a row
 };
 
 }  // namespace pqlease::detail
