@@ -133,7 +133,8 @@ BlockEnd failed_with(std::exception_ptr const &error, bool lost) {
 }
 
 /// Gives the lease back. Returns what there is to say of a leak; null where there is none.
-std::exception_ptr give_back(Manager &manager, LeaseEnd const &end) noexcept {
+std::exception_ptr give_back(Manager &manager, LeaseEnd end) noexcept {
+  end.use = Use::block;
   try {
     manager.release(end);
     return nullptr;

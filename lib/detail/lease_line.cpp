@@ -13,7 +13,7 @@ std::optional<Grant> LeaseLine::refusal(std::thread::id thread) const noexcept {
 
 bool LeaseLine::take(Requester const &requester, TimePoint now) noexcept {
   if (!is_free()) return false;
-  if (first_ != nullptr) ++barged_;
+  if (first_ != nullptr && barged_++ == 0) passed_since_ = now;
   grant_to(requester, now);
   return true;
 }
@@ -45,28 +45,46 @@ unsigned LeaseLine::max_barging() const noexcept {
 
 /// Whether the lease is this place's: granted already, or free and this place is the first.
 bool LeaseLine::claim(Place &place, TimePoint now) noexcept {
-  if (place.granted) return true;
+  if (place.granted_at) return true;
   if (shut_down_ || !is_free() || &place != first_) return false;
   unlink(place);
-  place.granted = true;
+  place.granted_at = now;
   barged_ = 0;
   grant_to(place.requester, now);
   return true;
 }
 
-Returned LeaseLine::release(TimePoint now) noexcept {
+Returned LeaseLine::release(Use use, TimePoint now) noexcept {
   Returned returned{.holder = std::exchange(holder_, Holder{}),
                     .was_overdue = std::exchange(told_overdue_, false),
                     .shut_down = shut_down_,
                     .wake = nullptr};
   if (shut_down_ || first_ == nullptr) return returned;
-  returned.wake = first_;
-  if (barged_ >= max_barging()) {
-    static_cast<void>(claim(*first_, now));
-  } else {
-    ++first_->calls;
+  if (!is_turn_of_first(use, now)) {
+    returned.wake = call_first();
+    return returned;
+  }
+  auto &next = *first_;
+  static_cast<void>(claim(next, now));
+  if (!next.watching) {
+    returned.wake = &next;
+  } else if (now - returned.holder.since <= longest_watch) {
+    returned.wake = call_first();
   }
   return returned;
+}
+
+/// Whether a lease that comes back is the first in line's, rather than free.
+bool LeaseLine::is_turn_of_first(Use use, TimePoint now) const noexcept {
+  if (use == Use::block) return barged_ != 0 && now - passed_since_ >= longest_passing;
+  return first_->watching || barged_ >= max_barging();
+}
+
+/// Returns whom to wake for it: nobody when the line is empty, or its first is awake.
+Place *LeaseLine::call_first() noexcept {
+  if (first_ == nullptr) return nullptr;
+  ++first_->calls;
+  return first_->watching ? nullptr : first_;
 }
 
 bool LeaseLine::shut_down() noexcept { return !std::exchange(shut_down_, true) && is_free(); }

@@ -21,6 +21,12 @@ struct Holder {
   std::chrono::steady_clock::time_point since;
 };
 
+/// What a lease was used for. It decides how the next one follows.
+enum class Use {
+  plain,
+  block,  ///< an atomic block: several round trips, of which a change of threads would cost the more
+};
+
 /// How a request for the lease ended.
 enum class Grant {
   granted,    ///< the caller is the holder now
@@ -36,8 +42,9 @@ struct Place {
   Requester requester;
   std::chrono::steady_clock::time_point deadline{std::chrono::steady_clock::time_point::max()};
   bool cancelled{false};  ///< set by whoever cancels the wait
-  bool granted{false};
-  unsigned calls{0};  ///< how often it was told that the lease is free
+  bool watching{false};   ///< set by the one who waits: awake, and sees by itself when the lease is free or its own
+  std::optional<std::chrono::steady_clock::time_point> granted_at{};
+  unsigned calls{0};  ///< how often it was told to be there, since the lease is free or about to be
   Place *previous{nullptr};
   Place *next{nullptr};
 };
@@ -59,16 +66,21 @@ struct Returned {
   Holder holder;
   bool was_overdue{false};  ///< overdue() has told of it
   bool shut_down{false};    ///< the caller alone may use what the lease was for
-  Place *wake{nullptr};     ///< who must look again, by consider()
+  Place *wake{nullptr};     ///< who must be woken: to look again, by consider(), or to be there in time
 };
 
 /// Who may use the session next: in order of arrival, with bounded barging. It decides and remembers, and does nothing
 /// else: no mutex, no clock, no thread.
 ///
-/// A lease that comes back while others wait is first left free, and the first in line is told. Whoever runs at that
-/// moment, mostly the thread that gave it back, may take it until the first in line is there (barging), so that the
-/// session is at work while a thread wakes up. So many such leases as max_barging() may pass the first in line; then
-/// the lease goes to the first in line directly. So nobody starves.
+/// A thread takes time to wake up, in which the session would idle. So while leases are short, whoever becomes first in
+/// line is woken at once, and watches. A lease that comes back goes to a first in line that watches directly.
+///
+/// A lease that comes back while the first in line sleeps is left free, and the first in line is told. Whoever runs at
+/// that moment, mostly the thread that gave it back, may take it until the first in line is there (barging). So many
+/// such leases as max_barging() may pass the first in line; then the lease goes to the first in line directly.
+///
+/// The lease of an atomic block is always left free first. Whoever runs may take it for the next block, until blocks
+/// have passed the first in line for longest_passing; then it goes to the first in line directly. So nobody starves.
 ///
 /// Thread safety: none.
 class LeaseLine {
@@ -77,6 +89,11 @@ public:
 
   static constexpr std::size_t waiters_per_barging = 16;
   static constexpr std::size_t most_barging = 3;
+  static constexpr std::chrono::microseconds longest_passing{500};
+
+  /// For how long the first in line stays awake at a time: a few short statements. A lease that was not over within
+  /// this time says that the next one will not be either.
+  static constexpr std::chrono::microseconds longest_watch{200};
 
   explicit LeaseLine(LineLimits limits) noexcept : limits_{limits} {}
 
@@ -97,7 +114,7 @@ public:
   [[nodiscard]] TimePoint consider_at(Place const &place) const noexcept;
 
   /// By the holder.
-  [[nodiscard]] Returned release(TimePoint now) noexcept;
+  [[nodiscard]] Returned release(Use use, TimePoint now) noexcept;
 
   // By the holder: between these two it only waits for the server, and is not overdue; its time counts anew afterwards.
   void excuse() noexcept { excused_ = true; }
@@ -113,9 +130,9 @@ public:
   /// The holder, if it has had the lease for too long and nobody was told yet. Once for every lease.
   [[nodiscard]] std::optional<Overdue> overdue(TimePoint now) noexcept;
 
-  /// How many leases may pass the first in line: one for every sixteen that wait, from one to three. With one, every
-  /// second lease goes by order of arrival. The longer the line, the less a few more add to a wait, and the more the
-  /// change of threads costs.
+  /// How many leases may pass a first in line that sleeps: one for every sixteen that wait, from one to three. With
+  /// one, every second lease goes by order of arrival. The longer the line, the less a few more add to a wait, and the
+  /// more the change of threads costs.
   [[nodiscard]] unsigned max_barging() const noexcept;
 
   [[nodiscard]] bool reports_holds() const noexcept { return limits_.hold_warning.count() != 0; }
@@ -127,6 +144,8 @@ public:
 
 private:
   [[nodiscard]] bool claim(Place &place, TimePoint now) noexcept;
+  [[nodiscard]] bool is_turn_of_first(Use use, TimePoint now) const noexcept;
+  Place *call_first() noexcept;
   [[nodiscard]] TimePoint overdue_at() const noexcept;
   void grant_to(Requester const &requester, TimePoint now) noexcept;
   void unlink(Place &place) noexcept;
@@ -140,7 +159,8 @@ private:
   Place *first_{nullptr};
   Place *last_{nullptr};
   std::size_t waiting_{0};
-  unsigned barged_{0};  // leases that have passed the first in line
+  unsigned barged_{0};        // leases that have passed the first in line
+  TimePoint passed_since_{};  // the first of them
 };
 
 }  // namespace pqlease::detail

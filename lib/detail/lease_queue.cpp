@@ -8,8 +8,6 @@ namespace {
 
 using Clock = Deadline::Clock;
 
-// About as long as a few short statements.
-constexpr std::chrono::microseconds longest_watch{100};
 // The looks keep the yields from crowding out the scheduler's other work, the session's among it.
 constexpr int looks_before_yield = 300;
 
@@ -53,51 +51,65 @@ Answer LeaseQueue::wait_in_line(Requester const &requester, Deadline deadline, s
   if (auto const at_once = answer_at_once(requester, stop)) return *at_once;
   if (!line_.join(self)) return answer(Grant::crowded);
   for (;;) {
-    auto const now = Clock::now();
-    if (auto const grant = line_.consider(self, now)) {
-      auto final = answer(*grant);
-      final.contended = true;
-      if (final.grant == Grant::granted) final.waited = final.holder.since - asked;
-      return final;
+    if (auto const grant = line_.consider(self, Clock::now())) {
+      if (*grant != Grant::granted) return answer(*grant);
+      publish();
+      return granted(self, asked);
     }
-    wait(self, lock);
+    if (wait(self, lock)) return granted(self, asked);
   }
 }
 
 /// Waits for anything that may change the waiter's lot. The lock is free meanwhile.
-void LeaseQueue::wait(Waiter &waiter, MutexLock &lock) {
+///
+/// Returns: true when the lease is the waiter's; then the lock is free. If it may only be, false, and the lock is held.
+bool LeaseQueue::wait(Waiter &waiter, MutexLock &lock) {
   if (auto const overdue = line_.overdue(Clock::now()); overdue && report_overdue_) {
     lock.native().unlock();
     report_overdue_(*overdue);
     lock.native().lock();
   } else if (std::exchange(waiter.calls_seen, waiter.calls) != waiter.calls) {
+    waiter.watching = true;
     lock.native().unlock();
-    await_hand_over(waiter);
+    if (watch(waiter)) return true;
     lock.native().lock();
+    waiter.watching = false;
   } else if (auto const until = line_.consider_at(waiter); until == Clock::time_point::max()) {
     waiter.wake.wait(lock.native());
   } else {
     waiter.wake.wait_until(lock.native(), until);
   }
+  return false;
 }
 
-/// This thread was woken for a free lease, and another one took it first. Its turn comes next: it stays awake for about
-/// as long as a short statement takes, and saves the session the wait for one more thread to wake up. On a busy machine
-/// a yield may take long, so that the time is looked at after each.
-void LeaseQueue::await_hand_over(Waiter const &waiter) const noexcept {
-  auto const end = std::min(waiter.deadline, Clock::now() + longest_watch);
+/// Stays awake until the lease is free or this thread's, for as long as a short lease takes. On a busy machine a yield
+/// may take long, so that the time is looked at after each. Returns whether the lease is this thread's.
+bool LeaseQueue::watch(Waiter const &waiter) const noexcept {
+  auto const end = std::min(waiter.deadline, Clock::now() + LeaseLine::longest_watch);
   while (!is_shut_down() && Clock::now() < end) {
     for (int looks = 0; looks < looks_before_yield; ++looks) {
       auto const holder = holder_thread();
-      if (holder == waiter.requester.thread || holder == std::thread::id{}) return;
+      if (holder == waiter.requester.thread) return true;
+      if (holder == std::thread::id{}) return false;
     }
     std::this_thread::yield();
   }
+  return false;
 }
 
-Returned LeaseQueue::release(Clock::time_point now) noexcept {
+/// Without the lock: a thread that watches must not wait for the one that is just handing over, and wakes the next.
+Answer LeaseQueue::granted(Waiter const &waiter, Clock::time_point asked) noexcept {
+  auto const since = *waiter.granted_at;
+  return {.grant = Grant::granted,
+          .contended = true,
+          .waited = since - asked,
+          .holder = {.thread = waiter.requester.thread, .where = waiter.requester.where, .since = since}};
+}
+
+// Published first: who watches is then off at once, and does not touch its place in line again.
+Returned LeaseQueue::release(Use use, Clock::time_point now) noexcept {
   MutexLock const lock{mutex_};
-  auto const returned = line_.release(now);
+  auto const returned = line_.release(use, now);
   publish();
   wake(returned.wake);
   return returned;

@@ -19,10 +19,10 @@ namespace pqlease::detail {
 /// The queue's answer, with the state that goes with it; for a refusal, the one that caused it.
 struct Answer {
   Grant grant{Grant::granted};
-  bool contended{false};               ///< whether it had to wait
+  bool contended{false};               ///< whether it had to wait; of a grant only
   std::chrono::nanoseconds waited{0};  ///< for how long; of a grant only
   Holder holder{};                     ///< for a grant, the caller
-  std::size_t waiters{0};
+  std::size_t waiters{0};              ///< of a refusal
 };
 
 /// A LeaseLine that threads wait in. Knows neither libpq nor logging.
@@ -42,9 +42,9 @@ public:
   /// Blocking: until `deadline`, or until `stop` is triggered. Allocates nothing when the lease is free.
   [[nodiscard]] Answer acquire(std::source_location where, Deadline deadline, std::stop_token const &stop);
 
-  /// By the holder, at `now`: the lease is the next one's. When the answer says that the queue was shut down meanwhile,
-  /// the caller stays the only one who may use the session.
-  Returned release(Deadline::Clock::time_point now = Deadline::Clock::now()) noexcept;
+  /// By the holder, at `now`: the lease that was used for `use` is the next one's. When the answer says that the queue
+  /// was shut down meanwhile, the caller stays the only one who may use the session.
+  Returned release(Use use = Use::plain, Deadline::Clock::time_point now = Deadline::Clock::now()) noexcept;
 
   // By the holder: between these two it only waits for the server, and nobody reports it as overdue.
   void excuse() noexcept;
@@ -83,8 +83,9 @@ private:
   static void wake(Place *place) noexcept;
   void wake_all() noexcept PQLEASE_REQUIRES(mutex_);
   [[nodiscard]] Answer wait_in_line(Requester const &requester, Deadline deadline, std::stop_token const &stop);
-  void wait(Waiter &waiter, MutexLock &lock) PQLEASE_REQUIRES(mutex_);
-  void await_hand_over(Waiter const &waiter) const noexcept;
+  [[nodiscard]] bool wait(Waiter &waiter, MutexLock &lock) PQLEASE_REQUIRES(mutex_);
+  [[nodiscard]] bool watch(Waiter const &waiter) const noexcept;
+  [[nodiscard]] static Answer granted(Waiter const &waiter, Deadline::Clock::time_point asked) noexcept;
 
   OverdueReport const report_overdue_;
 

@@ -37,6 +37,7 @@ struct LeaseEnd {
   std::source_location taken;
   Exit exit{Exit::normal};
   bool close_requested{false};
+  Use use{Use::plain};
 };
 
 /// How long a request may take: in the queue, and until the session is ready.
@@ -169,7 +170,7 @@ private:
   [[nodiscard]] Settled settle(ReleaseAction action, Deadline deadline) noexcept;
   void count(ReleasePlan const &plan, Settled settled) noexcept;
   void report(LeaseEnd const &end, SessionCondition const &found, ReleaseReport report, Settled settled);
-  void hand_over(Deadline::Clock::time_point now = Deadline::Clock::now()) noexcept;
+  void hand_over(Use use = Use::plain, Deadline::Clock::time_point now = Deadline::Clock::now()) noexcept;
   void stop_courier() noexcept;
   void leave_courier() noexcept;
   void warn_of_hold(Overdue const &overdue) noexcept;
@@ -195,7 +196,7 @@ private:
   std::shared_ptr<Courier> courier_ PQLEASE_GUARDED_BY(courier_mutex_);
   std::atomic<Courier *> known_courier_{nullptr};
 
-  // Used by the holder of the lease only; the queue's mutex orders one holder after the other.
+  // Used by the holder of the lease only; the queue orders one holder after the other.
   Session session_;
   StatementPreparer preparer_;
   SessionOpener opener_;

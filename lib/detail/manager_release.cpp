@@ -28,7 +28,7 @@ void Manager::release(LeaseEnd const &end) {
   count(plan, settled);
   bool const unchanged = settled == Settled::handed_over;
   publish(unchanged ? found.status : session_.status());
-  hand_over(unchanged && !cancellable ? started : Deadline::Clock::now());
+  hand_over(end.use, unchanged && !cancellable ? started : Deadline::Clock::now());
   report(end, found, plan.report, settled);
 }
 
@@ -89,12 +89,12 @@ void Manager::report(LeaseEnd const &end, SessionCondition const &found, Release
   }
 }
 
-void Manager::hand_over(Deadline::Clock::time_point now) noexcept {
+void Manager::hand_over(Use use, Deadline::Clock::time_point now) noexcept {
   last_used_ = now;
   if (granted_at_) counters_.hold.record(last_used_ - *std::exchange(granted_at_, std::nullopt));
   auto *const courier = known_courier_.load(std::memory_order_acquire);
   bool const call = courier != nullptr && courier->before_return(session_);
-  auto const returned = queue_.release(last_used_);
+  auto const returned = queue_.release(use, last_used_);
   if (returned.shut_down) {
     session_.discard();
     publish();

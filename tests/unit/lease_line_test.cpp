@@ -11,6 +11,7 @@ using pqlease::detail::Grant;
 using pqlease::detail::LeaseLine;
 using pqlease::detail::Place;
 using pqlease::detail::Requester;
+using pqlease::detail::Use;
 using TimePoint = LeaseLine::TimePoint;
 
 namespace {
@@ -49,19 +50,19 @@ TEST_CASE("a lease that comes back is left to whoever runs, once, and then goes 
   REQUIRE(line.join(first));
   REQUIRE(line.join(second));
 
-  CHECK(line.release(start).wake == &first);
+  CHECK(line.release(Use::plain, start).wake == &first);
   CHECK(line.is_free());
   CHECK(line.take(threads[0], start));  // barges
   CHECK_FALSE(line.consider(first, start));
 
-  CHECK(line.release(start).wake == &first);
+  CHECK(line.release(Use::plain, start).wake == &first);
   CHECK(line.holder().thread == threads.ids[1]);
   CHECK_FALSE(line.take(threads[0], start));
   CHECK(line.consider(first, start) == Grant::granted);
 
-  CHECK(line.release(start).wake == &second);
+  CHECK(line.release(Use::plain, start).wake == &second);
   CHECK(line.consider(second, start) == Grant::granted);
-  CHECK_FALSE(line.release(start).wake);
+  CHECK_FALSE(line.release(Use::plain, start).wake);
 }
 
 TEST_CASE("the first in line takes a free lease; the second does not") {
@@ -72,10 +73,91 @@ TEST_CASE("the first in line takes a free lease; the second does not") {
   auto second = place_for(threads[2]);
   REQUIRE(line.join(first));
   REQUIRE(line.join(second));
-  REQUIRE(line.release(start).wake == &first);
+  REQUIRE(line.release(Use::plain, start).wake == &first);
   CHECK_FALSE(line.consider(second, start));
   CHECK(line.consider(first, start) == Grant::granted);
   CHECK(line.waiters() == 1);
+}
+
+TEST_CASE(
+    "a first in line that watches gets a short lease directly, and the one behind it is woken ahead of its turn") {
+  Threads const threads{4};
+  LeaseLine line{{}};
+  REQUIRE(line.take(threads[0], start));
+  auto first = place_for(threads[1]);
+  auto second = place_for(threads[2]);
+  REQUIRE(line.join(first));
+  REQUIRE(line.join(second));
+  first.watching = true;
+  auto const end = start + LeaseLine::longest_watch;
+
+  CHECK(line.release(Use::plain, end).wake == &second);
+  CHECK(line.holder().thread == threads.ids[1]);
+  CHECK(first.granted_at == end);
+  CHECK(second.calls == 1);
+  CHECK_FALSE(line.take(threads[0], end));
+
+  SUBCASE("so that it gets its lease directly, too") {
+    second.watching = true;
+    auto third = place_for(threads[3]);
+    REQUIRE(line.join(third));
+    CHECK(line.release(Use::plain, end).wake == &third);
+    CHECK(second.granted_at == end);
+  }
+  SUBCASE("but while it sleeps, the lease is left to whoever runs") {
+    CHECK(line.release(Use::plain, end).wake == &second);
+    CHECK(line.take(threads[0], end));
+  }
+}
+
+TEST_CASE("nobody is woken ahead of a turn that is far off") {
+  Threads const threads{3};
+  LeaseLine line{{}};
+  REQUIRE(line.take(threads[0], start));
+  auto first = place_for(threads[1]);
+  auto second = place_for(threads[2]);
+  REQUIRE(line.join(first));
+  REQUIRE(line.join(second));
+  first.watching = true;
+  CHECK(line.release(Use::plain, start + LeaseLine::longest_watch + 1us).wake == nullptr);
+  CHECK(line.holder().thread == threads.ids[1]);
+  CHECK(second.calls == 0);
+}
+
+TEST_CASE("an atomic block's lease is left to whoever runs, watched or not, until blocks have passed for long enough") {
+  Threads const threads{2};
+  for (bool const watching : {false, true}) {
+    CAPTURE(watching);
+    LeaseLine line{{}};
+    REQUIRE(line.take(threads[0], start));
+    auto waiter = place_for(threads[1]);
+    REQUIRE(line.join(waiter));
+    waiter.watching = watching;
+    auto *const wake = watching ? nullptr : &waiter;
+
+    auto now = start + 1h;  // what counts is the time of passing, not that of the first lease
+    for (unsigned passed = 0; passed < 5; ++passed) {
+      CHECK(line.release(Use::block, now).wake == wake);
+      CHECK(waiter.calls == passed + 1);  // so that it watches again
+      REQUIRE(line.take(threads[0], now));
+      now += LeaseLine::longest_passing / 5;
+    }
+    CHECK(line.release(Use::block, now).wake == wake);
+    CHECK(line.holder().thread == threads.ids[1]);
+    CHECK(line.consider(waiter, now) == Grant::granted);
+  }
+}
+
+TEST_CASE("a plain lease that follows blocks which have passed the first in line does not pass it as well") {
+  Threads const threads{2};
+  LeaseLine line{{}};
+  REQUIRE(line.take(threads[0], start));
+  auto waiter = place_for(threads[1]);
+  REQUIRE(line.join(waiter));
+  REQUIRE(line.release(Use::block, start).wake == &waiter);
+  REQUIRE(line.take(threads[0], start));
+  CHECK(line.release(Use::plain, start).wake == &waiter);
+  CHECK(line.holder().thread == threads.ids[1]);
 }
 
 TEST_CASE("trap: a waiter that times out or is cancelled does not swallow the hand-off to the next one") {
@@ -88,12 +170,12 @@ TEST_CASE("trap: a waiter that times out or is cancelled does not swallow the ha
     auto second = place_for(threads[2]);
     REQUIRE(line.join(first));
     REQUIRE(line.join(second));
-    REQUIRE(line.release(start).wake == &first);  // told, but slow to wake up
+    REQUIRE(line.release(Use::plain, start).wake == &first);  // told, but slow to wake up
     REQUIRE(line.take(threads[0], start));
     first.cancelled = cancelled;
     auto const gone = line.consider(first, start + 10ms);
     CHECK(gone == (cancelled ? Grant::cancelled : Grant::taken));
-    CHECK(line.release(start).wake == &second);
+    CHECK(line.release(Use::plain, start).wake == &second);
     CHECK(line.consider(second, start + 10ms) == Grant::granted);
   }
 }
@@ -105,9 +187,9 @@ TEST_CASE("a waiter whose time ran out takes a free lease, and a grant counts af
   REQUIRE(line.take(threads[0], start));
   REQUIRE(line.join(waiter));
   CHECK_FALSE(line.consider(waiter, start + 9ms));
-  REQUIRE(line.release(start + 9ms).wake == &waiter);
+  REQUIRE(line.release(Use::plain, start + 9ms).wake == &waiter);
   REQUIRE(line.take(threads[0], start + 9ms));
-  REQUIRE(line.release(start + 9ms).wake == &waiter);
+  REQUIRE(line.release(Use::plain, start + 9ms).wake == &waiter);
   CHECK(line.consider(waiter, start + 11ms) == Grant::granted);
 }
 
@@ -131,10 +213,10 @@ TEST_CASE("time is what the caller says: a deadline and an overdue lease on a cl
   CHECK_FALSE(line.consider(waiter, start + 149ms));
   CHECK(line.consider(waiter, start + 150ms) == Grant::taken);
 
-  CHECK(line.release(start + 200ms).was_overdue);
+  CHECK(line.release(Use::plain, start + 200ms).was_overdue);
   REQUIRE(line.take(threads[0], start + 200ms));
   CHECK_FALSE(line.overdue(start + 299ms));
-  CHECK_FALSE(line.release(start + 299ms).was_overdue);
+  CHECK_FALSE(line.release(Use::plain, start + 299ms).was_overdue);
 }
 
 TEST_CASE("a lease that nobody is to be warned of is never overdue") {
@@ -155,7 +237,7 @@ TEST_CASE("shutting down refuses those in line, and names one who may clear up")
   CHECK_FALSE(line.shut_down());
   CHECK(line.refusal(threads.ids[1]) == Grant::shut_down);
   CHECK(line.consider(waiter, start) == Grant::shut_down);
-  CHECK(line.release(start).shut_down);
+  CHECK(line.release(Use::plain, start).shut_down);
   CHECK_FALSE(line.shut_down());
 }
 
@@ -179,7 +261,7 @@ TEST_CASE("an excuse ends with its lease") {
   LeaseLine line{{.max_waiters = 0, .hold_warning = 10ms}};
   REQUIRE(line.take(threads[0], start));
   line.excuse();
-  CHECK(line.release(start).wake == nullptr);
+  CHECK(line.release(Use::plain, start).wake == nullptr);
   REQUIRE(line.take(threads[1], start));
   CHECK(line.overdue(start + 10ms));
 }

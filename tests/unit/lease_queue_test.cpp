@@ -13,6 +13,7 @@ using pqlease::detail::Answer;
 using pqlease::detail::Deadline;
 using pqlease::detail::Grant;
 using pqlease::detail::LeaseQueue;
+using pqlease::detail::Use;
 
 namespace {
 
@@ -204,6 +205,9 @@ TEST_CASE("trap: a wall clock in timed waits; a deadline is a point on the stead
 }
 
 TEST_CASE("many threads that time out, are cancelled, and take the lease never hold it together or lose it") {
+  auto use = Use::plain;
+  SUBCASE("plain leases") {}
+  SUBCASE("leases of blocks") { use = Use::block; }
   LeaseQueue queue{{}};
   int inside = 0;  // guarded by the lease
   int granted = 0;
@@ -220,7 +224,7 @@ TEST_CASE("many threads that time out, are cancelled, and take the lease never h
           CHECK(++inside == 1);
           ++granted;
           --inside;
-          CHECK_FALSE(queue.release().shut_down);
+          CHECK_FALSE(queue.release(i == 0 ? Use::plain : use).shut_down);
         }
       });
     }
