@@ -65,7 +65,8 @@ public:
   ~ManagedConnection();
 
   /// Waits for exclusive use of the session, opening it first if need be. Leases are granted in order of arrival, but
-  /// for a few that may pass who is first in line and not yet awake, one as a rule and never more than three.
+  /// for some that may pass who is first in line: while that one is not awake yet, one as a rule and never more than
+  /// three; where there are atomic blocks among them, those of half a millisecond and one more.
   ///
   /// While the manager is down, Options::reconnect says whether it waits for the next attempt or throws at once.
   ///

@@ -20,6 +20,7 @@ bool LeaseLine::take(Requester const &requester, TimePoint now) noexcept {
 
 bool LeaseLine::join(Place &place) noexcept {
   if (limits_.max_waiters != 0 && waiting_ >= limits_.max_waiters) return false;
+  if (first_ == nullptr && last_was_short_) ++place.calls;
   place.previous = last_;
   (last_ == nullptr ? first_ : last_->next) = &place;
   last_ = &place;
@@ -35,8 +36,9 @@ std::optional<Grant> LeaseLine::consider(Place &place, TimePoint now) noexcept {
   return place.cancelled ? Grant::cancelled : Grant::taken;
 }
 
-LeaseLine::TimePoint LeaseLine::consider_at(Place const &place) const noexcept {
-  return std::min(place.deadline, overdue_at());
+LeaseLine::TimePoint LeaseLine::consider_at(Place const &place, TimePoint now) const noexcept {
+  if (!reports_holds()) return place.deadline;
+  return std::min({place.deadline, overdue_at(), now + limits_.hold_warning});
 }
 
 unsigned LeaseLine::max_barging() const noexcept {
@@ -59,6 +61,7 @@ Returned LeaseLine::release(Use use, TimePoint now) noexcept {
                     .was_overdue = std::exchange(told_overdue_, false),
                     .shut_down = shut_down_,
                     .wake = nullptr};
+  last_was_short_ = now - returned.holder.since <= limits_.longest_watch;
   if (shut_down_ || first_ == nullptr) return returned;
   if (!is_turn_of_first(use, now)) {
     returned.wake = call_first();
@@ -66,13 +69,11 @@ Returned LeaseLine::release(Use use, TimePoint now) noexcept {
   }
   auto &next = *first_;
   static_cast<void>(claim(next, now));
-  if (!next.watching) {
-    returned.wake = &next;
-  } else if (now - returned.holder.since <= longest_watch) {
-    returned.wake = call_first();
-  }
+  returned.wake = next.watching ? call_ahead() : &next;
   return returned;
 }
+
+Place *LeaseLine::call_ahead() noexcept { return last_was_short_ && first_ != nullptr ? call_first() : nullptr; }
 
 /// Whether a lease that comes back is the first in line's, rather than free.
 bool LeaseLine::is_turn_of_first(Use use, TimePoint now) const noexcept {
@@ -80,9 +81,8 @@ bool LeaseLine::is_turn_of_first(Use use, TimePoint now) const noexcept {
   return first_->watching || barged_ >= max_barging();
 }
 
-/// Returns whom to wake for it: nobody when the line is empty, or its first is awake.
+/// Returns whom to wake for it: nobody when that one watches.
 Place *LeaseLine::call_first() noexcept {
-  if (first_ == nullptr) return nullptr;
   ++first_->calls;
   return first_->watching ? nullptr : first_;
 }
@@ -114,7 +114,7 @@ void LeaseLine::grant_to(Requester const &requester, TimePoint now) noexcept {
 void LeaseLine::unlink(Place &place) noexcept {
   (place.previous == nullptr ? first_ : place.previous->next) = place.next;
   (place.next == nullptr ? last_ : place.next->previous) = place.previous;
-  --waiting_;
+  if (--waiting_ == 0) barged_ = 0;
 }
 
 }  // namespace pqlease::detail

@@ -23,8 +23,8 @@ struct Holder {
 
 /// What a lease was used for. It decides how the next one follows.
 enum class Use {
-  plain,
-  block,  ///< an atomic block: several round trips, of which a change of threads would cost the more
+  plain,  ///< what its user does with it, mostly one statement
+  block,  ///< an atomic block: at least three round trips, each of which is dearer where the last one did not run
 };
 
 /// How a request for the lease ended.
@@ -44,7 +44,7 @@ struct Place {
   bool cancelled{false};  ///< set by whoever cancels the wait
   bool watching{false};   ///< set by the one who waits: awake, and sees by itself when the lease is free or its own
   std::optional<std::chrono::steady_clock::time_point> granted_at{};
-  unsigned calls{0};  ///< how often it was told to be there, since the lease is free or about to be
+  unsigned calls{0};  ///< how often it was told to be there: the lease is free, or about to come back
   Place *previous{nullptr};
   Place *next{nullptr};
 };
@@ -53,6 +53,10 @@ struct Place {
 struct LineLimits {
   std::size_t max_waiters{0};                 ///< 0: no bound
   std::chrono::milliseconds hold_warning{0};  ///< 0: off
+
+  /// For how long the first in line stays awake at a time: a few short statements. A lease that was not over within
+  /// this time says that the next one will not be either.
+  std::chrono::microseconds longest_watch{200};
 };
 
 /// A lease that has lasted for too long.
@@ -73,14 +77,16 @@ struct Returned {
 /// else: no mutex, no clock, no thread.
 ///
 /// A thread takes time to wake up, in which the session would idle. So while leases are short, whoever becomes first in
-/// line is woken at once, and watches. A lease that comes back goes to a first in line that watches directly.
+/// line, because the one before got the lease or nobody waits yet, is called at once, and watches. A lease that comes
+/// back goes to a first in line that watches directly.
 ///
-/// A lease that comes back while the first in line sleeps is left free, and the first in line is told. Whoever runs at
-/// that moment, mostly the thread that gave it back, may take it until the first in line is there (barging). So many
-/// such leases as max_barging() may pass the first in line; then the lease goes to the first in line directly.
+/// A lease that comes back while the first in line sleeps is left free, and the first in line is called. Whoever runs
+/// at that moment, mostly the thread that gave it back, may take it until the first in line is there (barging). After
+/// so many leases as max_barging() have passed the first in line, it goes to the first in line directly.
 ///
-/// The lease of an atomic block is always left free first. Whoever runs may take it for the next block, until blocks
-/// have passed the first in line for longest_passing; then it goes to the first in line directly. So nobody starves.
+/// The lease of an atomic block is left free first, watched or not. Whoever runs may take it, until a block comes back
+/// that ends longest_passing after the first lease that passed the first in line began; that one goes to the first in
+/// line directly. So nobody starves.
 ///
 /// Thread safety: none.
 class LeaseLine {
@@ -90,10 +96,6 @@ public:
   static constexpr std::size_t waiters_per_barging = 16;
   static constexpr std::size_t most_barging = 3;
   static constexpr std::chrono::microseconds longest_passing{500};
-
-  /// For how long the first in line stays awake at a time: a few short statements. A lease that was not over within
-  /// this time says that the next one will not be either.
-  static constexpr std::chrono::microseconds longest_watch{200};
 
   explicit LeaseLine(LineLimits limits) noexcept : limits_{limits} {}
 
@@ -110,11 +112,16 @@ public:
   /// line takes a free lease even when its time ran out meanwhile, so that no hand-over gets lost.
   [[nodiscard]] std::optional<Grant> consider(Place &place, TimePoint now) noexcept;
 
-  /// When the place must be considered again though nobody woke it.
-  [[nodiscard]] TimePoint consider_at(Place const &place) const noexcept;
+  /// When the place must be considered again though nobody woke it. Nobody wakes it for a new holder, which may become
+  /// overdue, too.
+  [[nodiscard]] TimePoint consider_at(Place const &place, TimePoint now) const noexcept;
 
   /// By the holder.
   [[nodiscard]] Returned release(Use use, TimePoint now) noexcept;
+
+  /// Calls the first in line, if the lease is likely to be over while it watches. By who got the lease from the line.
+  /// Returns whom to wake for it, if anybody.
+  [[nodiscard]] Place *call_ahead() noexcept;
 
   // By the holder: between these two it only waits for the server, and is not overdue; its time counts anew afterwards.
   void excuse() noexcept { excused_ = true; }
@@ -135,6 +142,7 @@ public:
   /// more the change of threads costs.
   [[nodiscard]] unsigned max_barging() const noexcept;
 
+  [[nodiscard]] LineLimits const &limits() const noexcept { return limits_; }
   [[nodiscard]] bool reports_holds() const noexcept { return limits_.hold_warning.count() != 0; }
   [[nodiscard]] bool is_shut_down() const noexcept { return shut_down_; }
   [[nodiscard]] bool is_free() const noexcept { return holder_.thread == std::thread::id{}; }
@@ -145,7 +153,7 @@ public:
 private:
   [[nodiscard]] bool claim(Place &place, TimePoint now) noexcept;
   [[nodiscard]] bool is_turn_of_first(Use use, TimePoint now) const noexcept;
-  Place *call_first() noexcept;
+  [[nodiscard]] Place *call_first() noexcept;
   [[nodiscard]] TimePoint overdue_at() const noexcept;
   void grant_to(Requester const &requester, TimePoint now) noexcept;
   void unlink(Place &place) noexcept;
@@ -156,11 +164,12 @@ private:
   bool excused_{false};
   bool told_overdue_{false};
   bool shut_down_{false};
+  bool last_was_short_{false};  // the lease that came back last
   Place *first_{nullptr};
   Place *last_{nullptr};
   std::size_t waiting_{0};
   unsigned barged_{0};        // leases that have passed the first in line
-  TimePoint passed_since_{};  // the first of them
+  TimePoint passed_since_{};  // when the first of them began
 };
 
 }  // namespace pqlease::detail

@@ -15,8 +15,10 @@ constexpr int looks_before_yield = 300;
 
 /// A thread in line. It lives on that thread's stack.
 struct LeaseQueue::Waiter : Place {
-  Waiter(Requester const &requester, Deadline deadline) : Place{.requester = requester, .deadline = deadline.when()} {}
+  Waiter(Requester const &requester, Deadline deadline, std::stop_token const &stop)
+      : Place{.requester = requester, .deadline = deadline.when()}, stop{stop} {}
 
+  std::stop_token const &stop;
   std::condition_variable wake{};
   unsigned calls_seen{0};
 };
@@ -40,7 +42,7 @@ std::optional<Answer> LeaseQueue::answer_at_once(Requester const &requester, std
 
 Answer LeaseQueue::wait_in_line(Requester const &requester, Deadline deadline, std::stop_token const &stop) {
   auto const asked = Clock::now();
-  Waiter self{requester, deadline};
+  Waiter self{requester, deadline, stop};
   // Made before the lock is taken: it may run at once, in this thread, and takes the lock itself.
   std::stop_callback const on_stop{stop, [&] {
                                      MutexLock const lock{mutex_};
@@ -54,6 +56,7 @@ Answer LeaseQueue::wait_in_line(Requester const &requester, Deadline deadline, s
     if (auto const grant = line_.consider(self, Clock::now())) {
       if (*grant != Grant::granted) return answer(*grant);
       publish();
+      wake(line_.call_ahead());
       return granted(self, asked);
     }
     if (wait(self, lock)) return granted(self, asked);
@@ -70,11 +73,12 @@ bool LeaseQueue::wait(Waiter &waiter, MutexLock &lock) {
     lock.native().lock();
   } else if (std::exchange(waiter.calls_seen, waiter.calls) != waiter.calls) {
     waiter.watching = true;
+    auto const until = std::min(waiter.deadline, Clock::now() + line_.limits().longest_watch);
     lock.native().unlock();
-    if (watch(waiter)) return true;
+    if (watch(waiter, until)) return true;
     lock.native().lock();
     waiter.watching = false;
-  } else if (auto const until = line_.consider_at(waiter); until == Clock::time_point::max()) {
+  } else if (auto const until = line_.consider_at(waiter, Clock::now()); until == Clock::time_point::max()) {
     waiter.wake.wait(lock.native());
   } else {
     waiter.wake.wait_until(lock.native(), until);
@@ -82,11 +86,10 @@ bool LeaseQueue::wait(Waiter &waiter, MutexLock &lock) {
   return false;
 }
 
-/// Stays awake until the lease is free or this thread's, for as long as a short lease takes. On a busy machine a yield
-/// may take long, so that the time is looked at after each. Returns whether the lease is this thread's.
-bool LeaseQueue::watch(Waiter const &waiter) const noexcept {
-  auto const end = std::min(waiter.deadline, Clock::now() + LeaseLine::longest_watch);
-  while (!is_shut_down() && Clock::now() < end) {
+/// Stays awake until the lease is free or this thread's, or `until`. On a busy machine a yield may take long, so that
+/// the time is looked at after each. Returns whether the lease is this thread's.
+bool LeaseQueue::watch(Waiter const &waiter, Clock::time_point until) const noexcept {
+  while (!is_shut_down() && !waiter.stop.stop_requested() && Clock::now() < until) {
     for (int looks = 0; looks < looks_before_yield; ++looks) {
       auto const holder = holder_thread();
       if (holder == waiter.requester.thread) return true;
@@ -97,16 +100,16 @@ bool LeaseQueue::watch(Waiter const &waiter) const noexcept {
   return false;
 }
 
-/// Without the lock: a thread that watches must not wait for the one that is just handing over, and wakes the next.
+/// Needs no lock: who watches must not wait for the releasing thread, which is waking the next in line under it.
 Answer LeaseQueue::granted(Waiter const &waiter, Clock::time_point asked) noexcept {
   auto const since = *waiter.granted_at;
   return {.grant = Grant::granted,
           .contended = true,
-          .waited = since - asked,
+          .waited = std::max(since - asked, Clock::duration::zero()),  // a release may count from before the request
           .holder = {.thread = waiter.requester.thread, .where = waiter.requester.where, .since = since}};
 }
 
-// Published first: who watches is then off at once, and does not touch its place in line again.
+// Published first, so that who watches is off at once. Its place may be gone then, and is not woken.
 Returned LeaseQueue::release(Use use, Clock::time_point now) noexcept {
   MutexLock const lock{mutex_};
   auto const returned = line_.release(use, now);
@@ -149,6 +152,11 @@ Holder LeaseQueue::holder() const noexcept {
 std::size_t LeaseQueue::waiters() const noexcept {
   MutexLock const lock{mutex_};
   return line_.waiters();
+}
+
+bool LeaseQueue::is_watched() const noexcept {
+  MutexLock const lock{mutex_};
+  return line_.first() != nullptr && line_.first()->watching;
 }
 
 /// With what is known of the holder: the caller itself after a grant, the culprit after a refusal.

@@ -73,6 +73,9 @@ public:
   /// How many threads wait.
   [[nodiscard]] std::size_t waiters() const noexcept;
 
+  /// Whether the first in line is awake, and sees for itself when the lease comes back.
+  [[nodiscard]] bool is_watched() const noexcept;
+
 private:
   struct Waiter;
 
@@ -84,7 +87,7 @@ private:
   void wake_all() noexcept PQLEASE_REQUIRES(mutex_);
   [[nodiscard]] Answer wait_in_line(Requester const &requester, Deadline deadline, std::stop_token const &stop);
   [[nodiscard]] bool wait(Waiter &waiter, MutexLock &lock) PQLEASE_REQUIRES(mutex_);
-  [[nodiscard]] bool watch(Waiter const &waiter) const noexcept;
+  [[nodiscard]] bool watch(Waiter const &waiter, Deadline::Clock::time_point until) const noexcept;
   [[nodiscard]] static Answer granted(Waiter const &waiter, Deadline::Clock::time_point asked) noexcept;
 
   OverdueReport const report_overdue_;
@@ -93,7 +96,8 @@ private:
   mutable Mutex mutex_;
   LeaseLine line_ PQLEASE_GUARDED_BY(mutex_);
 
-  // Copies of what line_ says, written under mutex_ and read without it.
+  // Copies of what line_ says, written under mutex_ and read without it. Who watches learns by the first one that it is
+  // the holder: whatever the last holder has done is ordered before by release and acquire.
   std::atomic<std::thread::id> holder_thread_{};
   std::atomic<bool> shut_down_{false};
 };

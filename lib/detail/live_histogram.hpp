@@ -15,7 +15,7 @@ namespace pqlease::detail {
 /// A Histogram that grows while others look at it.
 class LiveHistogram {
 public:
-  /// By the holder of the lease: the queue's mutex orders one writer after the other, so that a load and a store do for
+  /// By the holder of the lease: the queue orders one writer after the other, so that a load and a store do for
   /// an addition. A negative duration counts as zero. Neither blocks nor allocates.
   void record(std::chrono::nanoseconds duration) noexcept {
     duration = std::max(duration, std::chrono::nanoseconds::zero());

@@ -19,6 +19,7 @@
 using namespace std::chrono_literals;
 using pqlease::detail::Grant;
 using pqlease::detail::LeaseLine;
+using pqlease::detail::LineLimits;
 using pqlease::detail::Place;
 using pqlease::detail::Use;
 
@@ -26,6 +27,7 @@ namespace {
 
 constexpr std::size_t actors = 60;
 constexpr std::size_t most_waiters = 50;
+constexpr auto longest_watch = LineLimits{}.longest_watch;
 
 std::vector<std::thread::id> distinct_thread_ids() {
   std::latch all{actors};
@@ -112,10 +114,7 @@ private:
     bool const may_take = !holder_;
     CHECK(line_.take({.thread = ids_[i], .where = {}}, now_) == may_take);
     if (may_take) {
-      if (!queue_.empty()) {
-        if (passed_++ == 0) passed_since_ = now_;
-        ++barged_;
-      }
+      if (!queue_.empty()) pass();
       return hold(i);
     }
     line_up(i);
@@ -125,9 +124,11 @@ private:
     auto const deadline = pick(2) == 0 ? LeaseLine::TimePoint::max() : now_ + std::chrono::milliseconds{pick(100)};
     waiting_[i].emplace(Waiting{.place = {.requester = {.thread = ids_[i], .where = {}}, .deadline = deadline}});
     bool const has_room = queue_.size() < most_waiters;
+    bool const called = queue_.empty() && last_was_short_;
     CHECK(line_.join(waiting_[i]->place) == has_room);
     if (has_room) {
       queue_.push_back(i);
+      CHECK(waiting_[i]->place.calls == (called ? 1 : 0));
     } else {
       waiting_[i].reset();
     }
@@ -136,7 +137,8 @@ private:
   void give_back() {
     if (!holder_ || waiting_[*holder_]) return;  // nobody, or not awake yet
     auto const use = pick(3) == 0 ? Use::block : Use::plain;
-    bool const was_short = now_ - since_ <= LeaseLine::longest_watch;
+    last_was_short_ = now_ - since_ <= longest_watch;
+    released_at_ = now_;
     auto const returned = line_.release(use, now_);
     CHECK(returned.holder.thread == ids_[*holder_]);
     CHECK(returned.holder.since == since_);
@@ -151,18 +153,34 @@ private:
     auto const next = queue_.front();
     bool const watching = waiting_[next]->place.watching;
     if (!is_turn_of_first(use)) return expect_wake(returned.wake, watching ? std::nullopt : std::optional{next});
-    queue_.pop_front();
-    passed_ = 0;
+    leave_line(next);
     hold(next);
     if (!watching) return expect_wake(returned.wake, next);
-    bool const call = was_short && !queue_.empty() && !waiting_[queue_.front()]->place.watching;
-    if (call) ++called_ahead_;
-    expect_wake(returned.wake, call ? std::optional{queue_.front()} : std::nullopt);
+    expect_call_ahead(returned.wake);
+  }
+
+  void pass() {
+    if (passed_++ == 0) passed_since_ = now_;
+    ++barged_;
+    // So nobody starves: more than three leases pass one waiter only if the last of them was free before blocks had
+    // passed for long.
+    if (first_to_be_passed_ != queue_.front()) {
+      first_to_be_passed_ = queue_.front();
+      times_passed_ = 0;
+      first_passed_at_ = now_;
+    }
+    if (++times_passed_ > 3) CHECK(released_at_ - first_passed_at_ < LeaseLine::longest_passing);
   }
 
   [[nodiscard]] bool is_turn_of_first(Use use) const {
     if (use == Use::block) return passed_ != 0 && now_ - passed_since_ >= LeaseLine::longest_passing;
     return waiting_[queue_.front()]->place.watching || passed_ >= most_to_pass();
+  }
+
+  void expect_call_ahead(Place const *wake) {
+    bool const call = last_was_short_ && !queue_.empty() && !waiting_[queue_.front()]->place.watching;
+    if (call) ++called_ahead_;
+    expect_wake(wake, call ? std::optional{queue_.front()} : std::nullopt);
   }
 
   void expect_wake(Place const *wake, std::optional<std::size_t> expected) {
@@ -174,7 +192,7 @@ private:
 
   /// A thread runs when it is awake, or when its time has come.
   [[nodiscard]] bool can_run(std::size_t i) const {
-    return waiting_[i] && (is_awake(i) || now_ >= line_.consider_at(waiting_[i]->place));
+    return waiting_[i] && (is_awake(i) || now_ >= line_.consider_at(waiting_[i]->place, now_));
   }
 
   void let_one_run() {
@@ -192,15 +210,14 @@ private:
     self.woken = false;
     if (holder_ == i) {
       CHECK(verdict == Grant::granted);
-      return waiting_[i].reset();
+      return start_lease(i);
     }
     bool const first = queue_.front() == i;
     if (!holder_ && first) {
       CHECK(verdict == Grant::granted);
-      queue_.pop_front();
-      passed_ = 0;
+      leave_line(i);
       hold(i);
-      return waiting_[i].reset();
+      return start_lease(i);
     }
     if (!self.place.cancelled && now_ < self.place.deadline) {
       CHECK_FALSE(verdict.has_value());
@@ -241,8 +258,23 @@ private:
     ++granted_;
   }
 
+  void start_lease(std::size_t i) {
+    waiting_[i].reset();
+    expect_call_ahead(line_.call_ahead());
+  }
+
+  /// With the lease.
+  void leave_line(std::size_t i) {
+    std::erase(queue_, i);
+    passed_ = 0;
+    first_to_be_passed_.reset();
+  }
+
+  /// Without it.
   void leave(std::size_t i) {
     std::erase(queue_, i);
+    if (queue_.empty()) passed_ = 0;
+    if (first_to_be_passed_ == i) first_to_be_passed_.reset();
     waiting_[i].reset();
   }
 
@@ -261,6 +293,13 @@ private:
   std::array<std::optional<Waiting>, actors> waiting_{};
   std::size_t passed_{0};
   LeaseLine::TimePoint passed_since_{};
+  bool last_was_short_{false};
+
+  // For the bound on what passes one waiter, whatever the rules are.
+  std::optional<std::size_t> first_to_be_passed_{};
+  std::size_t times_passed_{0};
+  LeaseLine::TimePoint first_passed_at_{};
+  LeaseLine::TimePoint released_at_{};
 
   std::size_t granted_{0};
   std::size_t barged_{0};

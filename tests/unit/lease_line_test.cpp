@@ -9,6 +9,7 @@
 using namespace std::chrono_literals;
 using pqlease::detail::Grant;
 using pqlease::detail::LeaseLine;
+using pqlease::detail::LineLimits;
 using pqlease::detail::Place;
 using pqlease::detail::Requester;
 using pqlease::detail::Use;
@@ -18,6 +19,7 @@ namespace {
 
 auto const here = std::source_location::current();
 TimePoint const start{1h};
+constexpr auto longest_watch = LineLimits{}.longest_watch;
 
 /// Threads that have never run, as far as a LeaseLine can tell: it only compares them.
 struct Threads {
@@ -89,7 +91,7 @@ TEST_CASE(
   REQUIRE(line.join(first));
   REQUIRE(line.join(second));
   first.watching = true;
-  auto const end = start + LeaseLine::longest_watch;
+  auto const end = start + longest_watch;
 
   CHECK(line.release(Use::plain, end).wake == &second);
   CHECK(line.holder().thread == threads.ids[1]);
@@ -110,6 +112,40 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("who takes a free lease as the first in line calls the next one, if the last lease was short") {
+  Threads const threads{3};
+  for (bool const was_short : {true, false}) {
+    CAPTURE(was_short);
+    LeaseLine line{{}};
+    REQUIRE(line.take(threads[0], start));
+    auto first = place_for(threads[1]);
+    auto second = place_for(threads[2]);
+    REQUIRE(line.join(first));
+    REQUIRE(line.join(second));
+    REQUIRE(line.release(Use::plain, start + longest_watch + (was_short ? 0us : 1us)).wake == &first);
+    REQUIRE(line.consider(first, start + 1h) == Grant::granted);
+    CHECK(line.call_ahead() == (was_short ? &second : nullptr));
+    CHECK(second.calls == (was_short ? 1 : 0));
+  }
+}
+
+TEST_CASE("who is the first to wait for the lease is called at once, if the last one was short") {
+  Threads const threads{3};
+  LeaseLine line{{}};
+  REQUIRE(line.take(threads[0], start));
+  auto before = place_for(threads[1]);
+  REQUIRE(line.join(before));
+  CHECK(before.calls == 0);  // nothing is known yet
+  REQUIRE(line.release(Use::plain, start).wake == &before);
+  REQUIRE(line.consider(before, start) == Grant::granted);
+  auto first = place_for(threads[0]);
+  auto second = place_for(threads[2]);
+  REQUIRE(line.join(first));
+  REQUIRE(line.join(second));
+  CHECK(first.calls == 1);
+  CHECK(second.calls == 0);
+}
+
 TEST_CASE("nobody is woken ahead of a turn that is far off") {
   Threads const threads{3};
   LeaseLine line{{}};
@@ -119,7 +155,7 @@ TEST_CASE("nobody is woken ahead of a turn that is far off") {
   REQUIRE(line.join(first));
   REQUIRE(line.join(second));
   first.watching = true;
-  CHECK(line.release(Use::plain, start + LeaseLine::longest_watch + 1us).wake == nullptr);
+  CHECK(line.release(Use::plain, start + longest_watch + 1us).wake == nullptr);
   CHECK(line.holder().thread == threads.ids[1]);
   CHECK(second.calls == 0);
 }
@@ -146,6 +182,21 @@ TEST_CASE("an atomic block's lease is left to whoever runs, watched or not, unti
     CHECK(line.holder().thread == threads.ids[1]);
     CHECK(line.consider(waiter, now) == Grant::granted);
   }
+}
+
+TEST_CASE("what has passed one waiter does not count for one that comes to an empty line later") {
+  Threads const threads{3};
+  LeaseLine line{{}};
+  REQUIRE(line.take(threads[0], start));
+  auto impatient = place_for(threads[1], start + 1ms);
+  REQUIRE(line.join(impatient));
+  REQUIRE(line.release(Use::block, start).wake == &impatient);
+  REQUIRE(line.take(threads[0], start));
+  REQUIRE(line.consider(impatient, start + 1ms) == Grant::taken);
+  auto waiter = place_for(threads[2]);
+  REQUIRE(line.join(waiter));
+  CHECK(line.release(Use::block, start + 10s).wake == &waiter);
+  CHECK(line.is_free());
 }
 
 TEST_CASE("a plain lease that follows blocks which have passed the first in line does not pass it as well") {
@@ -199,7 +250,7 @@ TEST_CASE("time is what the caller says: a deadline and an overdue lease on a cl
   REQUIRE(line.take(threads[0], start));
   auto waiter = place_for(threads[1], start + 150ms);
   REQUIRE(line.join(waiter));
-  CHECK(line.consider_at(waiter) == start + 100ms);
+  CHECK(line.consider_at(waiter, start) == start + 100ms);
   CHECK_FALSE(line.overdue(start + 99ms));
 
   auto const overdue = line.overdue(start + 100ms);
@@ -209,7 +260,7 @@ TEST_CASE("time is what the caller says: a deadline and an overdue lease on a cl
   CHECK(overdue->holder.where.line() == here.line());
   CHECK(overdue->waiters == 1);
   CHECK_FALSE(line.overdue(start + 140ms));  // once per lease
-  CHECK(line.consider_at(waiter) == start + 150ms);
+  CHECK(line.consider_at(waiter, start + 100ms) == start + 150ms);
   CHECK_FALSE(line.consider(waiter, start + 149ms));
   CHECK(line.consider(waiter, start + 150ms) == Grant::taken);
 
@@ -224,7 +275,7 @@ TEST_CASE("a lease that nobody is to be warned of is never overdue") {
   LeaseLine line{{.hold_warning = 0ms}};
   REQUIRE(line.take(threads[0], start));
   auto const waiter = place_for(threads[1]);
-  CHECK(line.consider_at(waiter) == TimePoint::max());
+  CHECK(line.consider_at(waiter, start) == TimePoint::max());
   CHECK_FALSE(line.overdue(start + 24h));
 }
 
@@ -241,6 +292,21 @@ TEST_CASE("shutting down refuses those in line, and names one who may clear up")
   CHECK_FALSE(line.shut_down());
 }
 
+TEST_CASE("a lease that comes back to a line which was shut down goes to nobody") {
+  Threads const threads{2};
+  LeaseLine line{{}};
+  REQUIRE(line.take(threads[0], start));
+  auto waiter = place_for(threads[1]);
+  REQUIRE(line.join(waiter));
+  waiter.watching = true;
+  REQUIRE_FALSE(line.shut_down());
+  auto const returned = line.release(Use::plain, start);
+  CHECK(returned.shut_down);
+  CHECK(returned.wake == nullptr);
+  CHECK(line.is_free());
+  CHECK(line.consider(waiter, start) == Grant::shut_down);
+}
+
 TEST_CASE("a holder is excused while it only waits for the server, and watched anew from then on") {
   Threads const threads{2};
   LeaseLine line{{.max_waiters = 0, .hold_warning = 10ms}};
@@ -249,9 +315,9 @@ TEST_CASE("a holder is excused while it only waits for the server, and watched a
   REQUIRE(line.join(waiter));
   line.excuse();
   CHECK_FALSE(line.overdue(start + 1h));
-  CHECK(line.consider_at(waiter) == TimePoint::max());
+  CHECK(line.consider_at(waiter, start) == start + 10ms);  // another one may hold the lease by then
   line.end_excuse(start + 1h);
-  CHECK(line.consider_at(waiter) == start + 1h + 10ms);
+  CHECK(line.consider_at(waiter, start + 1h) == start + 1h + 10ms);
   CHECK_FALSE(line.overdue(start + 1h + 9ms));
   CHECK(line.overdue(start + 1h + 10ms));
 }

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
+#include <chrono>
 #include <future>
 #include <latch>
 #include <optional>
@@ -25,6 +27,10 @@ Answer take(LeaseQueue &queue, Deadline deadline = Deadline::never(), std::stop_
 
 void wait_until_waiting(LeaseQueue const &queue, std::size_t count) {
   while (queue.waiters() != count) std::this_thread::yield();
+}
+
+void wait_until_watched(LeaseQueue const &queue) {
+  while (!queue.is_watched()) std::this_thread::yield();
 }
 
 }  // namespace
@@ -204,6 +210,93 @@ TEST_CASE("trap: a wall clock in timed waits; a deadline is a point on the stead
   }}.join();
 }
 
+TEST_CASE(
+    "a waiter that watches sees for itself that the lease is its own, that its time is over, or the queue shut down") {
+  LeaseQueue queue{{.longest_watch = 1min}};
+  REQUIRE(take(queue).grant == Grant::granted);
+  CHECK_FALSE(queue.release().shut_down);  // a short lease, so that who waits next watches at once
+  REQUIRE(take(queue).grant == Grant::granted);
+  auto const before = Deadline::Clock::now();
+
+  SUBCASE("its own") {
+    auto waiter = std::async(std::launch::async, [&] {
+      auto const answer = take(queue);
+      CHECK(answer.grant == Grant::granted);
+      CHECK(answer.contended);
+      CHECK(answer.holder.thread == std::this_thread::get_id());
+      CHECK(answer.holder.where.line() == here.line());
+      CHECK_FALSE(queue.release().shut_down);
+      return answer;
+    });
+    wait_until_watched(queue);
+    auto const released = Deadline::Clock::now();
+    CHECK_FALSE(queue.release(Use::plain, released).shut_down);
+    auto const answer = waiter.get();
+    CHECK(answer.holder.since == released);
+    CHECK(answer.waited > 0ns);
+    CHECK(answer.waited <= released - before);
+  }
+  SUBCASE("its time") {
+    std::jthread{[&] { CHECK(take(queue, Deadline::after(5ms)).grant == Grant::taken); }}.join();
+  }
+  SUBCASE("a stop") {
+    std::stop_source stop;
+    std::jthread const waiter{
+        [&] { CHECK(take(queue, Deadline::never(), stop.get_token()).grant == Grant::cancelled); }};
+    wait_until_watched(queue);
+    stop.request_stop();
+  }
+  SUBCASE("shut down") {
+    std::jthread const waiter{[&] { CHECK(take(queue).grant == Grant::shut_down); }};
+    wait_until_watched(queue);
+    CHECK_FALSE(queue.shut_down());
+  }
+  CHECK(Deadline::Clock::now() - before < 30s);
+}
+
+TEST_CASE("every lease that lasts too long is reported, whoever was told of the one before") {
+  std::atomic<int> reports{0};
+  LeaseQueue queue{{.hold_warning = 5ms}, [&](pqlease::detail::Overdue const &) { ++reports; }};
+  REQUIRE(take(queue).grant == Grant::granted);
+  auto const hold_until_reported = [&](int report) {
+    while (reports.load() < report) std::this_thread::yield();
+    CHECK(queue.release().was_overdue);
+  };
+  std::jthread const second{[&] {
+    REQUIRE(take(queue, Deadline::after(20s)).grant == Grant::granted);
+    hold_until_reported(2);
+  }};
+  wait_until_waiting(queue, 1);
+  std::jthread const third{[&] {
+    REQUIRE(take(queue, Deadline::after(20s)).grant == Grant::granted);
+    CHECK_FALSE(queue.release().was_overdue);
+  }};
+  wait_until_waiting(queue, 2);
+  hold_until_reported(1);
+}
+
+TEST_CASE("who has watched in vain sleeps, and is woken for the next lease") {
+  for (auto const use : {Use::plain, Use::block}) {
+    LeaseQueue queue{{}};
+    REQUIRE(take(queue).grant == Grant::granted);
+    auto waiter = std::async(std::launch::async, [&] {
+      auto const answer = take(queue);
+      CHECK_FALSE(queue.release().shut_down);
+      return answer.grant;
+    });
+    wait_until_waiting(queue, 1);
+    CHECK_FALSE(queue.release(use).shut_down);
+    // Mostly before the waiter is awake, which then watches for longer than this lease lasts.
+    if (take(queue, Deadline::at({})).grant != Grant::granted) continue;
+    std::jthread{[&] { CHECK(take(queue, Deadline::after(20ms)).grant == Grant::taken); }}.join();
+    CHECK_FALSE(queue.release(use).shut_down);
+    bool const woken = waiter.wait_for(10s) == std::future_status::ready;
+    CHECK(woken);
+    if (!woken) CHECK_FALSE(queue.shut_down());  // lets it go
+    CHECK(waiter.get() == Grant::granted);
+  }
+}
+
 TEST_CASE("many threads that time out, are cancelled, and take the lease never hold it together or lose it") {
   auto use = Use::plain;
   SUBCASE("plain leases") {}
@@ -224,6 +317,11 @@ TEST_CASE("many threads that time out, are cancelled, and take the lease never h
           CHECK(++inside == 1);
           ++granted;
           --inside;
+          // Now and then for longer than anybody watches.
+          auto const length = std::chrono::microseconds{round % 8 == 0 ? 250 : round % 4 * 10};
+          for (auto const end = Deadline::at(Deadline::Clock::now() + length); !end.passed();) {
+            std::this_thread::yield();
+          }
           CHECK_FALSE(queue.release(i == 0 ? Use::plain : use).shut_down);
         }
       });

@@ -61,4 +61,16 @@ std::vector<Row> measure_fairness(LookupTable const &table, Settings const &sett
   };
 }
 
+std::vector<Row> measure_block_fairness(LookupTable const &table, Settings const &settings) {
+  auto const rounds = interleave(
+      settings.fairness_rounds,
+      [&] { return fairness_of(make_atomic_contender(table, Outcome::report), settings.fairness_length); },
+      [&] { return fairness_of(make_work_contender(table), settings.fairness_length); });
+  return {
+      fairness_row(rounds, "atomic: smallest share / mean share, 16 threads", &Fairness::smallest_share, "mean shares",
+                   {}),
+      fairness_row(rounds, "atomic: 99.9th percentile wait, 16 threads", &Fairness::long_wait, "us", {}),
+  };
+}
+
 }  // namespace pqlease::benchmarks

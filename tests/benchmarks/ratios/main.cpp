@@ -59,6 +59,7 @@ std::vector<Row> measure(Settings const &settings) {
   table.add(compare_resolve_with_report(lookup, settings, 1));
   table.add(compare_with_connecting(lookup, settings, 16, {Bound::at_least, 10}));
   for (auto &row : measure_fairness(lookup, settings)) table.add(std::move(row));
+  for (auto &row : measure_block_fairness(lookup, settings)) table.add(std::move(row));
   for (auto &row : measure_recovery(settings)) table.add(std::move(row));
   return table.rows();
 }
