@@ -24,7 +24,7 @@ struct Holder {
 /// What a lease was used for. It decides how the next one follows.
 enum class Use {
   plain,  ///< what its user does with it, mostly one statement
-  block,  ///< an atomic block: at least three round trips, each of which is dearer where the last one did not run
+  block,  ///< an atomic block: several round trips, each of which is dearer where the last one did not run
 };
 
 /// How a request for the lease ended.
@@ -112,8 +112,8 @@ public:
   /// line takes a free lease even when its time ran out meanwhile, so that no hand-over gets lost.
   [[nodiscard]] std::optional<Grant> consider(Place &place, TimePoint now) noexcept;
 
-  /// When the place must be considered again though nobody woke it. Nobody wakes it for a new holder, which may become
-  /// overdue, too.
+  /// When the place must be considered again though nobody woke it. Nobody wakes it for a new holder, or for one
+  /// that is excused no longer, either of which may become overdue.
   [[nodiscard]] TimePoint consider_at(Place const &place, TimePoint now) const noexcept;
 
   /// By the holder.

@@ -123,11 +123,9 @@ void LeaseQueue::excuse() noexcept {
   line_.excuse();
 }
 
-// Who waits has to find out anew how long it may sleep.
 void LeaseQueue::end_excuse() noexcept {
   MutexLock const lock{mutex_};
   line_.end_excuse(Clock::now());
-  if (line_.reports_holds()) wake_all();
 }
 
 void LeaseQueue::adopt() noexcept {

@@ -139,6 +139,7 @@ private:
     auto const use = pick(3) == 0 ? Use::block : Use::plain;
     last_was_short_ = now_ - since_ <= longest_watch;
     released_at_ = now_;
+    last_use_ = use;
     auto const returned = line_.release(use, now_);
     CHECK(returned.holder.thread == ids_[*holder_]);
     CHECK(returned.holder.since == since_);
@@ -162,14 +163,16 @@ private:
   void pass() {
     if (passed_++ == 0) passed_since_ = now_;
     ++barged_;
-    // So nobody starves: more than three leases pass one waiter only if the last of them was free before blocks had
-    // passed for long.
+    // So nobody starves: more than three leases pass one waiter only if the last of them follows a block, which came
+    // back before leases had passed for long.
     if (first_to_be_passed_ != queue_.front()) {
       first_to_be_passed_ = queue_.front();
       times_passed_ = 0;
       first_passed_at_ = now_;
     }
-    if (++times_passed_ > 3) CHECK(released_at_ - first_passed_at_ < LeaseLine::longest_passing);
+    if (++times_passed_ <= 3) return;
+    CHECK(last_use_ == Use::block);
+    CHECK(released_at_ - first_passed_at_ < LeaseLine::longest_passing);
   }
 
   [[nodiscard]] bool is_turn_of_first(Use use) const {
@@ -300,6 +303,7 @@ private:
   std::size_t times_passed_{0};
   LeaseLine::TimePoint first_passed_at_{};
   LeaseLine::TimePoint released_at_{};
+  Use last_use_{Use::plain};
 
   std::size_t granted_{0};
   std::size_t barged_{0};
