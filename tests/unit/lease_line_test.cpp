@@ -39,93 +39,82 @@ Place place_for(Requester const &requester, TimePoint deadline = TimePoint::max(
   return {.requester = requester, .deadline = deadline};
 }
 
+/// A line in which thread 0 has the lease, from `start` on, and 1 and 2 wait for it.
+struct BusyLine : LeaseLine {
+  Threads threads{4};
+  Place first{place_for(threads[1])};
+  Place second{place_for(threads[2])};
+
+  BusyLine() : LeaseLine{{}} {
+    REQUIRE(take(threads[0], start));
+    REQUIRE(join(first));
+    REQUIRE(join(second));
+  }
+};
+
 }  // namespace
 
 TEST_SUITE_BEGIN("lease line");
 
 TEST_CASE("a lease that comes back is left to whoever runs, once, and then goes to the first in line") {
-  Threads const threads{3};
-  LeaseLine line{{}};
-  REQUIRE(line.take(threads[0], start));
-  auto first = place_for(threads[1]);
-  auto second = place_for(threads[2]);
-  REQUIRE(line.join(first));
-  REQUIRE(line.join(second));
+  BusyLine line;
 
-  CHECK(line.release(Use::plain, start).wake == &first);
+  CHECK(line.release(Use::plain, start).wake == &line.first);
   CHECK(line.is_free());
-  CHECK(line.take(threads[0], start));  // barges
-  CHECK_FALSE(line.consider(first, start));
+  CHECK(line.take(line.threads[0], start));  // barges
+  CHECK_FALSE(line.consider(line.first, start));
 
-  CHECK(line.release(Use::plain, start).wake == &first);
-  CHECK(line.holder().thread == threads.ids[1]);
-  CHECK_FALSE(line.take(threads[0], start));
-  CHECK(line.consider(first, start) == Grant::granted);
+  CHECK(line.release(Use::plain, start).wake == &line.first);
+  CHECK(line.holder().thread == line.threads.ids[1]);
+  CHECK_FALSE(line.take(line.threads[0], start));
+  CHECK(line.consider(line.first, start) == Grant::granted);
 
-  CHECK(line.release(Use::plain, start).wake == &second);
-  CHECK(line.consider(second, start) == Grant::granted);
+  CHECK(line.release(Use::plain, start).wake == &line.second);
+  CHECK(line.consider(line.second, start) == Grant::granted);
   CHECK_FALSE(line.release(Use::plain, start).wake);
 }
 
 TEST_CASE("the first in line takes a free lease; the second does not") {
-  Threads const threads{3};
-  LeaseLine line{{}};
-  REQUIRE(line.take(threads[0], start));
-  auto first = place_for(threads[1]);
-  auto second = place_for(threads[2]);
-  REQUIRE(line.join(first));
-  REQUIRE(line.join(second));
-  REQUIRE(line.release(Use::plain, start).wake == &first);
-  CHECK_FALSE(line.consider(second, start));
-  CHECK(line.consider(first, start) == Grant::granted);
+  BusyLine line;
+  REQUIRE(line.release(Use::plain, start).wake == &line.first);
+  CHECK_FALSE(line.consider(line.second, start));
+  CHECK(line.consider(line.first, start) == Grant::granted);
   CHECK(line.waiters() == 1);
 }
 
 TEST_CASE(
     "a first in line that watches gets a short lease directly, and the one behind it is woken ahead of its turn") {
-  Threads const threads{4};
-  LeaseLine line{{}};
-  REQUIRE(line.take(threads[0], start));
-  auto first = place_for(threads[1]);
-  auto second = place_for(threads[2]);
-  REQUIRE(line.join(first));
-  REQUIRE(line.join(second));
-  first.watching = true;
+  BusyLine line;
+  line.first.watching = true;
   auto const end = start + longest_watch;
 
-  CHECK(line.release(Use::plain, end).wake == &second);
-  CHECK(line.holder().thread == threads.ids[1]);
-  CHECK(first.granted_at == end);
-  CHECK(second.calls == 1);
-  CHECK_FALSE(line.take(threads[0], end));
+  CHECK(line.release(Use::plain, end).wake == &line.second);
+  CHECK(line.holder().thread == line.threads.ids[1]);
+  CHECK(line.first.granted_at == end);
+  CHECK(line.second.calls == 1);
+  CHECK_FALSE(line.take(line.threads[0], end));
 
   SUBCASE("so that it gets its lease directly, too") {
-    second.watching = true;
-    auto third = place_for(threads[3]);
+    line.second.watching = true;
+    auto third = place_for(line.threads[3]);
     REQUIRE(line.join(third));
     CHECK(line.release(Use::plain, end).wake == &third);
-    CHECK(second.granted_at == end);
+    CHECK(line.second.granted_at == end);
   }
   SUBCASE("but while it sleeps, the lease is left to whoever runs") {
-    CHECK(line.release(Use::plain, end).wake == &second);
-    CHECK(line.take(threads[0], end));
+    CHECK(line.release(Use::plain, end).wake == &line.second);
+    CHECK(line.take(line.threads[0], end));
   }
 }
 
 TEST_CASE("who takes a free lease as the first in line calls the next one, if the last lease was short") {
-  Threads const threads{3};
   for (bool const was_short : {true, false}) {
     CAPTURE(was_short);
-    LeaseLine line{{}};
-    REQUIRE(line.take(threads[0], start));
-    auto first = place_for(threads[1]);
-    auto second = place_for(threads[2]);
-    REQUIRE(line.join(first));
-    REQUIRE(line.join(second));
-    REQUIRE(line.release(Use::plain, start + longest_watch + (was_short ? 0us : 1us)).wake == &first);
-    REQUIRE(line.consider(first, start + 1h) == Grant::granted);
-    CHECK(line.call_ahead() == (was_short ? &second : nullptr));
-    CHECK(second.calls == (was_short ? 1 : 0));
+    BusyLine line;
+    REQUIRE(line.release(Use::plain, start + longest_watch + (was_short ? 0us : 1us)).wake == &line.first);
+    REQUIRE(line.consider(line.first, start + 1h) == Grant::granted);
+    CHECK(line.call_ahead() == (was_short ? &line.second : nullptr));
+    CHECK(line.second.calls == (was_short ? 1 : 0));
   }
 }
 
@@ -147,17 +136,11 @@ TEST_CASE("who is the first to wait for the lease is called at once, if the last
 }
 
 TEST_CASE("nobody is woken ahead of a turn that is far off") {
-  Threads const threads{3};
-  LeaseLine line{{}};
-  REQUIRE(line.take(threads[0], start));
-  auto first = place_for(threads[1]);
-  auto second = place_for(threads[2]);
-  REQUIRE(line.join(first));
-  REQUIRE(line.join(second));
-  first.watching = true;
+  BusyLine line;
+  line.first.watching = true;
   CHECK(line.release(Use::plain, start + longest_watch + 1us).wake == nullptr);
-  CHECK(line.holder().thread == threads.ids[1]);
-  CHECK(second.calls == 0);
+  CHECK(line.holder().thread == line.threads.ids[1]);
+  CHECK(line.second.calls == 0);
 }
 
 TEST_CASE("an atomic block's lease is left to whoever runs, watched or not, until blocks have passed for long enough") {
