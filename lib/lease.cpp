@@ -10,16 +10,16 @@ namespace pqlease {
 
 using detail::Exit;
 
-Lease::Lease(std::shared_ptr<detail::Manager> manager, std::source_location where) noexcept
+[[gnu::hot]] Lease::Lease(std::shared_ptr<detail::Manager> manager, std::source_location where) noexcept
     : manager_{std::move(manager)}, where_{where} {}
 
 // An exception may be in flight here that was not where `other` was made: only what comes later counts as unwinding.
 Lease::Lease(Lease &&other) noexcept
     : manager_{std::move(other.manager_)}, where_{other.where_}, close_on_release_{other.close_on_release_} {}
 
-Lease::~Lease() noexcept(false) { release(); }
+[[gnu::hot]] Lease::~Lease() noexcept(false) { release(); }
 
-pqxx::connection &Lease::connection() & {
+[[gnu::hot]] pqxx::connection &Lease::connection() & {
   if (!manager_) throw UsageError{"an empty lease has no connection"};
   return manager_->session().connection();
 }
@@ -28,26 +28,26 @@ Status Lease::status() const noexcept { return manager_ ? manager_->session().st
 
 std::uint64_t Lease::epoch() const noexcept { return manager_ ? manager_->epoch() : 0; }
 
-void Lease::release() {
+[[gnu::hot]] void Lease::release() {
   if (!manager_) return;
-  finish(std::uncaught_exceptions() > uncaught_ ? Exit::unwinding : Exit::normal);
+  finish(Exit::since(uncaught_));
 }
 
-void Lease::finish(Exit exit) {
+[[gnu::hot]] void Lease::finish(Exit exit) {
   auto const manager = std::exchange(manager_, nullptr);
   detail::LeaseEnd const end{.taken = where_, .exit = exit, .close_requested = close_on_release_};
-  if (exit == Exit::normal) return manager->release(end);
   try {
     manager->release(end);
   } catch (...) {
-    // Only a message can fail here, for want of memory; the exception in flight is what counts.
+    if (exit.may_throw()) throw;
+    // Only a message can have failed, for want of memory; the exception in flight is what counts.
   }
 }
 
 void Lease::release_after(std::exception_ptr const &error) noexcept {
   if (!manager_) return;
   if (detail::is_poisonous(error)) close_on_release();
-  finish(Exit::unwinding);
+  finish(Exit::unwinding());
 }
 
 void Lease::rollback() {

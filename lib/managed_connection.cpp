@@ -37,15 +37,15 @@ ManagedConnection::~ManagedConnection() {
 }
 
 // By value: a thread that waits still needs the state when the manager is destroyed meanwhile.
-Lease ManagedConnection::take(std::shared_ptr<Manager> manager, std::source_location where,
-                              detail::Patience const &patience, std::stop_token const &stop) {
+[[gnu::hot]] Lease ManagedConnection::take(std::shared_ptr<Manager> manager, std::source_location where,
+                                           detail::Patience const &patience, std::stop_token const &stop) {
   manager->acquire(where, patience, stop);
   return {std::move(manager), where};
 }
 
-Lease ManagedConnection::lease(std::source_location where) { return lease(std::stop_token{}, where); }
+[[gnu::hot]] Lease ManagedConnection::lease(std::source_location where) { return lease(std::stop_token{}, where); }
 
-Lease ManagedConnection::lease(std::stop_token stop, std::source_location where) {
+[[gnu::hot]] Lease ManagedConnection::lease(std::stop_token stop, std::source_location where) {
   auto const &manager = in_this_process(manager_);
   return take(manager, where, manager->default_patience(), stop);
 }

@@ -16,7 +16,7 @@ namespace pqlease {
 namespace detail {
 class Manager;
 class SessionMark;
-enum class Exit;
+class Exit;
 }  // namespace detail
 
 /// Scoped, exclusive use of a manager's session by one thread.

@@ -152,7 +152,7 @@ BlockEnd begin(Manager &manager, BlockRequest const &request) {
     auto end = failed_with(std::current_exception(), manager.blocks().is_lost());
     give_back(
         manager,
-        {.taken = request.where, .exit = Exit::unwinding, .close_requested = end.failure == Failure::disconnected});
+        {.taken = request.where, .exit = Exit::unwinding(), .close_requested = end.failure == Failure::disconnected});
     return count_rolled_back(manager, std::move(end));
   }
 }
@@ -302,7 +302,7 @@ BlockEnd commit_block(Manager &manager) {
   auto const report = blocks.commit();
   auto const callbacks = blocks.close();
   auto leak = give_back(
-      manager, {.taken = request.where, .exit = Exit::normal, .close_requested = report.end == CommitEnd::in_doubt});
+      manager, {.taken = request.where, .exit = Exit::normal(), .close_requested = report.end == CommitEnd::in_doubt});
   if (report.end == CommitEnd::leaked) {
     if (!leak)
       leak = std::make_exception_ptr(UncommittedTransaction{"a block left something in progress", request.where});
@@ -325,7 +325,7 @@ BlockEnd abandon_block(Manager &manager, std::exception_ptr const &error) noexce
   static_cast<void>(blocks.close());
   auto end = failed_with(error, lost);
   give_back(manager,
-            {.taken = where, .exit = Exit::unwinding, .close_requested = end.failure == Failure::disconnected});
+            {.taken = where, .exit = Exit::unwinding(), .close_requested = end.failure == Failure::disconnected});
   if (rolled_back) return count_rolled_back(manager, std::move(end));
   ++manager.counters().in_doubt_unknown;
   return {.error = error};
@@ -339,7 +339,7 @@ void leak_block(Manager &manager) {
   bool const lost = blocks.is_lost();
   blocks.leave_in_progress();
   static_cast<void>(blocks.close());
-  auto const leak = give_back(manager, {.taken = where, .exit = Exit::normal, .close_requested = false});
+  auto const leak = give_back(manager, {.taken = where, .exit = Exit::normal(), .close_requested = false});
   if (leak || lost) ++manager.counters().blocks_rolled_back;
   if (leak) std::rethrow_exception(leak);
   if (lost) return;  // as for a lease: its user has seen the error

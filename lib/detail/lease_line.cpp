@@ -5,13 +5,13 @@
 
 namespace pqlease::detail {
 
-std::optional<Grant> LeaseLine::refusal(std::thread::id thread) const noexcept {
+[[gnu::hot]] std::optional<Grant> LeaseLine::refusal(std::thread::id thread) const noexcept {
   if (shut_down_) return Grant::shut_down;
   if (holder_.thread == thread) return Grant::recursive;
   return std::nullopt;
 }
 
-bool LeaseLine::take(Requester const &requester, TimePoint now) noexcept {
+[[gnu::hot]] bool LeaseLine::take(Requester const &requester, TimePoint now) noexcept {
   if (!is_free()) return false;
   if (first_ != nullptr && barged_++ == 0) passed_since_ = now;
   grant_to(requester, now);
@@ -56,7 +56,7 @@ bool LeaseLine::claim(Place &place, TimePoint now) noexcept {
   return true;
 }
 
-Returned LeaseLine::release(Use use, TimePoint now) noexcept {
+[[gnu::hot]] Returned LeaseLine::release(Use use, TimePoint now) noexcept {
   Returned returned{.holder = std::exchange(holder_, Holder{}),
                     .was_overdue = std::exchange(told_overdue_, false),
                     .shut_down = shut_down_,
@@ -101,12 +101,12 @@ std::optional<Overdue> LeaseLine::overdue(TimePoint now) noexcept {
   return Overdue{.holder = holder_, .waiters = waiting_};
 }
 
-void LeaseLine::end_excuse(TimePoint now) noexcept {
+[[gnu::hot]] void LeaseLine::end_excuse(TimePoint now) noexcept {
   excused_ = false;
   watched_since_ = now;
 }
 
-void LeaseLine::grant_to(Requester const &requester, TimePoint now) noexcept {
+[[gnu::hot]] void LeaseLine::grant_to(Requester const &requester, TimePoint now) noexcept {
   holder_ = {.thread = requester.thread, .where = requester.where, .since = now};
   end_excuse(now);
 }

@@ -23,7 +23,7 @@ struct LeaseQueue::Waiter : Place {
   unsigned calls_seen{0};
 };
 
-Answer LeaseQueue::acquire(std::source_location where, Deadline deadline, std::stop_token const &stop) {
+[[gnu::hot]] Answer LeaseQueue::acquire(std::source_location where, Deadline deadline, std::stop_token const &stop) {
   Requester const requester{.thread = std::this_thread::get_id(), .where = where};
   {
     MutexLock const lock{mutex_};
@@ -33,7 +33,7 @@ Answer LeaseQueue::acquire(std::source_location where, Deadline deadline, std::s
   return wait_in_line(requester, deadline, stop);
 }
 
-std::optional<Answer> LeaseQueue::answer_at_once(Requester const &requester, std::stop_token const &stop) {
+[[gnu::hot]] std::optional<Answer> LeaseQueue::answer_at_once(Requester const &requester, std::stop_token const &stop) {
   if (auto const refusal = line_.refusal(requester.thread)) return answer(*refusal);
   if (stop.stop_requested()) return answer(Grant::cancelled);
   if (line_.take(requester, Clock::now())) return answer(Grant::granted);
@@ -110,7 +110,7 @@ Answer LeaseQueue::granted(Waiter const &waiter, Clock::time_point asked) noexce
 }
 
 // Published first, so that who watches is off at once. Its place may be gone then, and is not woken.
-Returned LeaseQueue::release(Use use, Clock::time_point now) noexcept {
+[[gnu::hot]] Returned LeaseQueue::release(Use use, Clock::time_point now) noexcept {
   MutexLock const lock{mutex_};
   auto const returned = line_.release(use, now);
   publish();
@@ -158,12 +158,14 @@ bool LeaseQueue::is_watched() const noexcept {
 }
 
 /// With what is known of the holder: the caller itself after a grant, the culprit after a refusal.
-Answer LeaseQueue::answer(Grant grant) {
+[[gnu::hot]] Answer LeaseQueue::answer(Grant grant) {
   publish();
   return {.grant = grant, .holder = line_.holder(), .waiters = line_.waiters()};
 }
 
-void LeaseQueue::publish() noexcept { holder_thread_.store(line_.holder().thread, std::memory_order_release); }
+[[gnu::hot]] void LeaseQueue::publish() noexcept {
+  holder_thread_.store(line_.holder().thread, std::memory_order_release);
+}
 
 // Under the lock: once it is free, the waiter and its stack may be gone.
 void LeaseQueue::wake(Place *place) noexcept {

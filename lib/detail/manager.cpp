@@ -48,7 +48,7 @@ Manager::~Manager() {
   }
 }
 
-std::shared_ptr<Manager> const &Manager::in_this_process(std::shared_ptr<Manager> const &manager) {
+[[gnu::hot]] std::shared_ptr<Manager> const &Manager::in_this_process(std::shared_ptr<Manager> const &manager) {
   auto const *found = &manager;
   while ((*found)->birth_.is_another()) found = &(*found)->successor();
   return *found;
@@ -84,7 +84,7 @@ void Manager::require_lasting_session(std::string_view for_what) const {
   throw UsageError{fmt::format("{}: with Pooling::transaction no session lasts for {}", name(), for_what)};
 }
 
-Patience Manager::default_patience() const noexcept {
+[[gnu::hot]] Patience Manager::default_patience() const noexcept {
   auto const deadline =
       options_.lease_timeout.count() == 0 ? Deadline::never() : Deadline::after(options_.lease_timeout);
   return {.queue = deadline, .session = deadline};
@@ -108,7 +108,7 @@ void Manager::roll_back() {
   auto const deadline = Deadline::after(options_.release_timeout);
   // Or a cancel request could hit the ROLLBACK.
   bool const undisturbed = !cancel_key_ || cancel_key_->suspend(deadline);
-  auto const plan = plan_release({.status = session_.status(), .cancel_pending = !undisturbed}, Exit::unwinding);
+  auto const plan = plan_release({.status = session_.status(), .cancel_pending = !undisturbed});
   auto const settled = settle(plan.action, deadline);
   if (cancel_key_ && undisturbed) cancel_key_->resume();
   if (settled == Settled::closed)

@@ -3,6 +3,7 @@
 #include "detail/background_thread.hpp"
 #include "detail/blocks.hpp"
 #include "detail/counters.hpp"
+#include "detail/exit.hpp"
 #include "detail/lease_queue.hpp"
 #include "detail/log.hpp"
 #include "detail/messages.hpp"
@@ -35,7 +36,7 @@ class Courier;
 /// How a lease ends.
 struct LeaseEnd {
   std::source_location taken;
-  Exit exit{Exit::normal};
+  Exit exit{Exit::normal()};
   bool close_requested{false};
   Use use{Use::plain};
 };

@@ -8,7 +8,7 @@
 
 namespace pqlease::detail {
 
-void Manager::acquire(std::source_location where, Patience patience, std::stop_token const &stop) {
+[[gnu::hot]] void Manager::acquire(std::source_location where, Patience patience, std::stop_token const &stop) {
   LeaseRequest const request{.patience = patience, .stop = stop, .known = reconnection_.outage().ticket()};
   if (fails_fast(request) && acquire_at_once(where, request)) return;
   auto const answer = queue_.acquire(where, patience.queue, stop);
@@ -49,7 +49,7 @@ bool Manager::acquire_at_once(std::source_location where, LeaseRequest const &re
   return true;
 }
 
-void Manager::start_lease(Answer const &answer, LeaseRequest const &request) {
+[[gnu::hot]] void Manager::start_lease(Answer const &answer, LeaseRequest const &request) {
   session_.report_to(known_courier_.load(std::memory_order_acquire));
   try {
     make_ready(answer.holder, request);
@@ -85,7 +85,7 @@ void Manager::refuse(Answer const &answer, std::source_location where) {
   }
 }
 
-void Manager::make_ready(Holder const &self, LeaseRequest const &request) {
+[[gnu::hot]] void Manager::make_ready(Holder const &self, LeaseRequest const &request) {
   auto const look = session_.look();
   if (look != Liveness::closed) {
     if (still_fit(look, self.since, request.patience.session)) return;
@@ -169,7 +169,7 @@ void Manager::reconnect() noexcept {
   hand_over();
 }
 
-bool Manager::still_fit(Liveness look, Deadline::Clock::time_point now, Deadline deadline) {
+[[gnu::hot]] bool Manager::still_fit(Liveness look, Deadline::Clock::time_point now, Deadline deadline) {
   if (!confirmed_alive(look, now, deadline)) {
     log_.write(Severity::info, fmt::format("{}: session found dead before a lease; opening another", name()));
     return false;
@@ -187,7 +187,7 @@ bool Manager::still_fit(Liveness look, Deadline::Clock::time_point now, Deadline
   return false;
 }
 
-bool Manager::confirmed_alive(Liveness look, Deadline::Clock::time_point now, Deadline deadline) {
+[[gnu::hot]] bool Manager::confirmed_alive(Liveness look, Deadline::Clock::time_point now, Deadline deadline) {
   if (look == Liveness::lost) return false;
   if (look == Liveness::alive && now - last_used_ < options_.idle_probe_after) return true;
   require_time(deadline, "to ask whether the session is alive");

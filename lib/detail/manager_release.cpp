@@ -10,26 +10,30 @@
 
 namespace pqlease::detail {
 
-void Manager::release(LeaseEnd const &end) {
+[[gnu::hot]] void Manager::release(LeaseEnd const &end) {
   if (birth_.is_another()) return;
   auto const started = Deadline::Clock::now();
   auto const deadline = Deadline::at(started + options_.release_timeout);
   // First, or a cancel request could hit the ROLLBACK.
   bool const cancellable = cancel_key_ != nullptr;
   bool const cancel_pending = cancellable && !revoke_cancel_key(deadline);
-  // Without a wait: libpqxx leaves the end of a COPY's answer unread.
-  if (session_.status() == Status::active) static_cast<void>(session_.finish_reading(Deadline::at({})));
-  SessionCondition const found{.status = session_.status(),
+  auto status = session_.status();
+  if (status == Status::active) {
+    // Without a wait: libpqxx leaves the end of a COPY's answer unread.
+    static_cast<void>(session_.finish_reading(Deadline::at({})));
+    status = session_.status();
+  }
+  SessionCondition const found{.status = status,
                                .transaction_registered = session_.has_registered_transaction(),
                                .close_requested = end.close_requested,
                                .cancel_pending = cancel_pending};
-  auto const plan = plan_release(found, end.exit);
+  auto const plan = plan_release(found);
   auto const settled = settle(plan.action, deadline);
   count(plan, settled);
   bool const unchanged = settled == Settled::handed_over;
   publish(unchanged ? found.status : session_.status());
   hand_over(end.use, unchanged && !cancellable ? started : Deadline::Clock::now());
-  report(end, found, plan.report, settled);
+  if (plan.report != ReleaseReport::none) report(end, found, plan.report, settled);
 }
 
 bool Manager::revoke_cancel_key(Deadline deadline) noexcept {
@@ -61,8 +65,7 @@ Settled Manager::settle(ReleaseAction action, Deadline deadline) noexcept {
 
 void Manager::count(ReleasePlan const &plan, Settled settled) noexcept {
   bool const asked_for = plan.report == ReleaseReport::closed;
-  bool const leaked = plan.report == ReleaseReport::leak_logged || plan.report == ReleaseReport::leak_thrown;
-  if (leaked) ++counters_.leaks;
+  if (plan.report == ReleaseReport::leak) ++counters_.leaks;
   if (settled == Settled::rolled_back) ++counters_.forced_rollbacks;
   if (settled == Settled::quarantined) ++counters_.quarantined;
   if (settled == Settled::quarantined || (settled == Settled::closed && !asked_for)) ++counters_.forced_closes;
@@ -82,14 +85,15 @@ void Manager::report(LeaseEnd const &end, SessionCondition const &found, Release
                       fmt::format("{}: a cancel request for the lease taken at {} was still under way when the lease "
                                   "ended; session closed",
                                   name(), describe(end.taken)));
-  case ReleaseReport::leak_logged:
-    return log_.write(Severity::warning, fmt::format("{}: {}", name(), describe_leak(found, settled, end.taken)));
-  case ReleaseReport::leak_thrown:
-    throw UncommittedTransaction{fmt::format("{}: {}", name(), describe_leak(found, settled, end.taken)), end.taken};
+  case ReleaseReport::leak:
+    break;
   }
+  auto const leak = fmt::format("{}: {}", name(), describe_leak(found, settled, end.taken));
+  if (end.exit.may_throw()) throw UncommittedTransaction{leak, end.taken};
+  log_.write(Severity::warning, leak);
 }
 
-void Manager::hand_over(Use use, Deadline::Clock::time_point now) noexcept {
+[[gnu::hot]] void Manager::hand_over(Use use, Deadline::Clock::time_point now) noexcept {
   last_used_ = now;
   if (granted_at_) counters_.hold.record(last_used_ - *std::exchange(granted_at_, std::nullopt));
   auto *const courier = known_courier_.load(std::memory_order_acquire);

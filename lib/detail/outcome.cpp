@@ -36,7 +36,7 @@ Fate ask(Manager &manager, TransactionMark const &mark, BlockRequest const &requ
     // For want of memory: it is asked again.
   }
   try {
-    manager.release({.taken = request.where, .exit = Exit::unwinding, .close_requested = false});
+    manager.release({.taken = request.where, .exit = Exit::unwinding(), .close_requested = false});
   } catch (...) {
     // Only a message can fail here, after the lease was given back.
   }

@@ -16,10 +16,8 @@ bool is_leak(SessionCondition const &found) noexcept {
 
 }  // namespace
 
-ReleasePlan plan_release(SessionCondition const &found, Exit exit) noexcept {
-  if (is_leak(found)) {
-    return {action_for_leak(found), exit == Exit::normal ? ReleaseReport::leak_thrown : ReleaseReport::leak_logged};
-  }
+[[gnu::hot]] ReleasePlan plan_release(SessionCondition const &found) noexcept {
+  if (is_leak(found)) return {action_for_leak(found), ReleaseReport::leak};
   if (found.status == Status::closed) return {ReleaseAction::close, ReleaseReport::closed};
   if (found.status != Status::idle) return {ReleaseAction::close, ReleaseReport::lost};
   if (found.close_requested) return {ReleaseAction::close, ReleaseReport::closed};

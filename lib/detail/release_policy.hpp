@@ -4,12 +4,6 @@
 
 namespace pqlease::detail {
 
-/// How a lease ended.
-enum class Exit {
-  normal,     ///< the release may throw
-  unwinding,  ///< an exception is in flight, which the release must not replace
-};
-
 /// What a release finds.
 struct SessionCondition {
   Status status{Status::closed};
@@ -33,8 +27,7 @@ enum class ReleaseReport {
   closed,       ///< a log line: closed by its user, or as asked
   lost,         ///< a log line: the session is broken, and the caller has seen the error
   cancel_late,  ///< a warning in the log: closed, since a cancel request was still under way
-  leak_logged,  ///< a warning in the log
-  leak_thrown,  ///< UncommittedTransaction
+  leak,         ///< UncommittedTransaction; where nothing may be thrown, a warning in the log
 };
 
 struct ReleasePlan {
@@ -45,6 +38,6 @@ struct ReleasePlan {
 };
 
 /// The table "Release: the rules", as a function.
-[[nodiscard]] ReleasePlan plan_release(SessionCondition const &found, Exit exit) noexcept;
+[[nodiscard]] ReleasePlan plan_release(SessionCondition const &found) noexcept;
 
 }  // namespace pqlease::detail

@@ -50,12 +50,13 @@ void Session::open(Conninfo const &conninfo, Require require, Deadline deadline,
   guard_.watch(socket_);
 }
 
-bool Session::owns_handle() const noexcept {
-  return connection_ && connection_->is_open() && connection_->backendpid() == backend_pid_ &&
-         connection_->sock() == socket_;
+// PQbackendPID says 0 unless the connection is open. Behind a pooler it may say so all the time.
+[[gnu::hot]] bool Session::owns_handle() const noexcept {
+  return connection_ && connection_->backendpid() == backend_pid_ && connection_->sock() == socket_ &&
+         (backend_pid_ != 0 || connection_->is_open());
 }
 
-Status Session::status() const noexcept {
+[[gnu::hot]] Status Session::status() const noexcept {
   if (!connection_) return Status::closed;
   if (owns_handle()) return status_of(PQtransactionStatus(raw_));
   // libpqxx says "not open" both when its user closed the connection and when it broke; only a broken one has a name.
@@ -65,7 +66,7 @@ Status Session::status() const noexcept {
 
 bool Session::is_read_only() const noexcept { return owns_handle() && reports_read_only(raw_); }
 
-bool Session::has_registered_transaction() noexcept {
+[[gnu::hot]] bool Session::has_registered_transaction() noexcept {
   if (!connection_) return false;
   try {
     pqxx::nontransaction const probe{*connection_};
@@ -75,7 +76,7 @@ bool Session::has_registered_transaction() noexcept {
   }
 }
 
-Liveness Session::look() noexcept {
+[[gnu::hot]] Liveness Session::look() noexcept {
   if (!owns_handle()) return status() == Status::unknown ? Liveness::lost : Liveness::closed;
   switch (look_at_socket(socket_)) {
   case SocketLook::quiet:

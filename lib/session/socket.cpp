@@ -47,7 +47,7 @@ WaitEnd wait_for_socket(int descriptor, SocketEvent event, Deadline deadline, In
   return ready ? WaitEnd::ready : WaitEnd::timed_out;
 }
 
-SocketLook look_at_socket(int descriptor) noexcept {
+[[gnu::hot]] SocketLook look_at_socket(int descriptor) noexcept {
   char byte{};
   for (;;) {
     auto const count = ::recv(descriptor, &byte, 1, MSG_PEEK | MSG_DONTWAIT);

@@ -29,7 +29,7 @@ public:
   }
   ~Visit() {
     try {
-      manager_.release({.taken = where_, .exit = Exit::unwinding});
+      manager_.release({.taken = where_, .exit = Exit::unwinding()});
     } catch (...) {
       // Only a message can fail here, for want of memory.
     }
