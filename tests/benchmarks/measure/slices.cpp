@@ -6,12 +6,9 @@
 namespace pqlease::benchmarks {
 namespace {
 
-// Long enough that starting and stopping the threads does not count.
-constexpr Seconds longest_slice{0.25};
-
 /// Even, so that each side goes first equally often.
-int number_of_slices(Seconds length) {
-  return 2 * std::max(1, static_cast<int>(std::ceil(length / longest_slice / 2)));
+int number_of_slices(RoundShape shape) {
+  return 2 * std::max(1, static_cast<int>(std::ceil(shape.length / shape.longest_slice / 2)));
 }
 
 double rate(std::vector<Round<Tally>> const &slices, Tally Round<Tally>::*side) {
@@ -25,9 +22,10 @@ double rate(std::vector<Round<Tally>> const &slices, Tally Round<Tally>::*side) 
 
 }  // namespace
 
-Round<double> alternate(Seconds length, Slice const &ours, Slice const &other) {
-  int const count = number_of_slices(length);
-  auto const slices = interleave(count, [&] { return ours(length / count); }, [&] { return other(length / count); });
+Round<double> alternate(RoundShape shape, Slice const &ours, Slice const &other) {
+  int const count = number_of_slices(shape);
+  auto const slice = shape.length / count;
+  auto const slices = interleave(count, [&] { return ours(slice); }, [&] { return other(slice); });
   return {.ours = rate(slices, &Round<Tally>::ours), .other = rate(slices, &Round<Tally>::other)};
 }
 

@@ -20,8 +20,14 @@ struct Tally {
 /// Works for some time.
 using Slice = std::function<Tally(Seconds length)>;
 
-/// One round: both sides work for `length`, in short slices that alternate. What else the machine has to do comes in
-/// bursts of seconds; cut this fine, a burst slows both sides down alike. Returns turns per second.
-[[nodiscard]] Round<double> alternate(Seconds length, Slice const &ours, Slice const &other);
+/// How long each side of a round works, and for how long without a change.
+struct RoundShape {
+  Seconds length;
+  Seconds longest_slice;
+};
+
+/// One round: both sides work in short slices that alternate. What else the machine has to do comes in bursts of
+/// seconds; cut this fine, a burst slows both sides down alike. Returns turns per second.
+[[nodiscard]] Round<double> alternate(RoundShape shape, Slice const &ours, Slice const &other);
 
 }  // namespace pqlease::benchmarks

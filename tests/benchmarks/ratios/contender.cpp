@@ -1,5 +1,6 @@
 #include "ratios/contender.hpp"
 
+#include "ratios/server_process.hpp"
 #include <pqlease/pqlease.hpp>
 
 #include <pqxx/pqxx>
@@ -8,6 +9,11 @@
 
 namespace pqlease::benchmarks {
 namespace {
+
+std::optional<pid_t> process_of(ManagedConnection &manager) {
+  auto lease = manager.lease();
+  return server_process(*lease);
+}
 
 class LeaseContender final : public Contender {
 public:
@@ -24,6 +30,8 @@ public:
     return granted;
   }
 
+  std::optional<pid_t> server_process() override { return process_of(manager_); }
+
   [[nodiscard]] ManagedConnection &manager() noexcept { return manager_; }
 
 private:
@@ -37,6 +45,8 @@ public:
   ListeningContender(LookupTable const &table, Statement statement) : lease_{table, statement} {}
 
   Clock::time_point look_up(int key) override { return lease_.look_up(key); }
+
+  std::optional<pid_t> server_process() override { return lease_.server_process(); }
 
 private:
   LeaseContender lease_;
@@ -57,6 +67,8 @@ public:
     table_.find(transaction, statement_, key);
     return granted;
   }
+
+  std::optional<pid_t> server_process() override { return benchmarks::server_process(connection_); }
 
 private:
   LookupTable const &table_;
@@ -80,6 +92,8 @@ public:
     });
   }
 
+  std::optional<pid_t> server_process() override { return process_of(manager_); }
+
 private:
   LookupTable const &table_;
   AtomicOptions options_;
@@ -101,6 +115,8 @@ public:
     return begun;
   }
 
+  std::optional<pid_t> server_process() override { return benchmarks::server_process(connection_); }
+
 private:
   LookupTable const &table_;
   std::mutex mutex_;  // guards connection_
@@ -118,6 +134,8 @@ public:
     table_.find(transaction, Statement::ad_hoc, key);
     return connected;
   }
+
+  std::optional<pid_t> server_process() override { return std::nullopt; }
 
 private:
   LookupTable const &table_;

@@ -3,8 +3,11 @@
 #include "ratios/lookup_table.hpp"
 #include <pqlease/atomic_options.hpp>
 
+#include <sys/types.h>
+
 #include <chrono>
 #include <memory>
+#include <optional>
 
 namespace pqlease::benchmarks {
 
@@ -23,6 +26,9 @@ public:
 
   /// Waits for a session, and finds one row. Returns the moment at which the wait was over.
   virtual Clock::time_point look_up(int key) = 0;
+
+  /// The process of its only session, as server_process() says.
+  [[nodiscard]] virtual std::optional<pid_t> server_process() = 0;
 };
 
 /// This library: a lease for each SELECT.

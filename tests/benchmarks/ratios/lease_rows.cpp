@@ -1,5 +1,6 @@
 #include "ratios/lease_rows.hpp"
 
+#include "measure/repeat.hpp"
 #include "measure/rounds.hpp"
 #include "measure/slices.hpp"
 #include "ratios/allocations.hpp"
@@ -8,33 +9,21 @@
 #include <pqxx/pqxx>
 
 #include <chrono>
+#include <cstdint>
 
 namespace pqlease::benchmarks {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-template <class Call> Tally repeat(Seconds length, Call call) {
-  constexpr int between_looks_at_the_clock = 16;
-  auto const start = Clock::now();
-  std::int64_t turns = 0;
-  while (Clock::now() - start < length) {
-    for (int i = 0; i < between_looks_at_the_clock; ++i) call();
-    turns += between_looks_at_the_clock;
-  }
-  return {.turns = static_cast<double>(turns), .elapsed = Clock::now() - start};
-}
 
 /// How long a call takes on both sides, in microseconds.
 Round<double> lease_and_round_trip(std::string const &conninfo, Seconds length) {
   ManagedConnection manager{conninfo};
   pqxx::connection connection{conninfo};
   pqxx::nontransaction transaction{connection};
-  auto const empty_lease = [&] { auto lease = manager.lease(); };
-  auto const round_trip = [&] { transaction.exec("SELECT 1"); };
-  empty_lease();  // opens the session
+  auto const empty_lease = [&](std::uint64_t) { auto lease = manager.lease(); };
+  auto const round_trip = [&](std::uint64_t) { transaction.exec("SELECT 1"); };
+  empty_lease(0);  // opens the session
   auto const rates = alternate(
-      length, [&](Seconds slice) { return repeat(slice, empty_lease); },
+      {.length = length, .longest_slice = Seconds{0.25}}, [&](Seconds slice) { return repeat(slice, empty_lease); },
       [&](Seconds slice) { return repeat(slice, round_trip); });
   return {.ours = 1e6 / rates.ours, .other = 1e6 / rates.other};
 }

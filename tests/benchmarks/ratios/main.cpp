@@ -8,6 +8,7 @@
 #include "ratios/report.hpp"
 #include "ratios/settings.hpp"
 #include "ratios/throughput_rows.hpp"
+#include "ratios/workers.hpp"
 #include "support/test_server.hpp"
 
 #include <spdlog/fmt/fmt.h>
@@ -44,20 +45,25 @@ private:
 
 std::vector<Row> measure(Settings const &settings) {
   LookupTable const lookup{test_server().conninfo()};
+  auto const one = one_worker(lookup.conninfo());
+  constexpr Workers sixteen{.threads = 16};
+  if (one.place == Place::anywhere) std::cout << "one thread: not kept on a processor of its own\n\n";
   Table table;
   table.add(count_allocations(lookup.conninfo()));
   table.add(compare_with_round_trip(lookup.conninfo(), settings));
-  table.add(compare_mutex_with_itself(lookup, settings, 1));
-  table.add(compare_mutex_with_itself(lookup, settings, 16));
-  table.add(compare_with_mutex(lookup, settings, 1, nearly_all));
-  table.add(compare_with_mutex(lookup, settings, 4, {}));
-  table.add(compare_with_mutex(lookup, settings, 16, nearly_all));
-  table.add(compare_with_mutex(lookup, settings, 64, nearly_all));
-  table.add(compare_listening(lookup, settings, 16, {Bound::at_least, 0.95}));
-  table.add(compare_atomic_with_work(lookup, settings, 1, nearly_all));
-  table.add(compare_atomic_with_work(lookup, settings, 16, nearly_all));
-  table.add(compare_resolve_with_report(lookup, settings, 1));
-  table.add(compare_with_connecting(lookup, settings, 16, {Bound::at_least, 10}));
+  table.add(compare_mutex_with_itself(lookup, settings, one));
+  table.add(compare_mutex_with_itself(lookup, settings, sixteen));
+  table.add(compare_with_mutex(lookup, settings, one, nearly_all));
+  if (one.place == Place::apart)
+    table.add(compare_with_mutex(lookup, settings, {.threads = 1, .place = Place::same}, {}));
+  table.add(compare_with_mutex(lookup, settings, {.threads = 4}, {}));
+  table.add(compare_with_mutex(lookup, settings, sixteen, nearly_all));
+  table.add(compare_with_mutex(lookup, settings, {.threads = 64}, nearly_all));
+  table.add(compare_listening(lookup, settings, sixteen, {Bound::at_least, 0.95}));
+  table.add(compare_atomic_with_work(lookup, settings, one, nearly_all));
+  table.add(compare_atomic_with_work(lookup, settings, sixteen, nearly_all));
+  table.add(compare_resolve_with_report(lookup, settings, one));
+  table.add(compare_with_connecting(lookup, settings, sixteen, {Bound::at_least, 10}));
   for (auto &row : measure_fairness(lookup, settings)) table.add(std::move(row));
   for (auto &row : measure_block_fairness(lookup, settings)) table.add(std::move(row));
   for (auto &row : measure_recovery(settings)) table.add(std::move(row));

@@ -1,0 +1,36 @@
+#pragma once
+
+#include "measure/rounds.hpp"
+#include "measure/slices.hpp"
+#include "ratios/contender.hpp"
+
+#include <string>
+
+namespace pqlease::benchmarks {
+
+/// Where the threads and the server processes of their sessions run.
+enum class Place {
+  anywhere,  ///< the system decides
+  apart,     ///< the only thread on one processor, the server processes on another
+  same,      ///< all of them on one processor
+};
+
+/// Who does the work of a side.
+struct Workers {
+  int threads{1};
+  Place place{Place::anywhere};
+
+  /// As it stands in the name of a row.
+  [[nodiscard]] std::string label() const;
+};
+
+/// One thread. By default the system puts it and the server's process where it likes, changes its mind in the middle of
+/// a round, and a round trip takes five times as long on two processors as on one: that would be all that the row
+/// shows. So this one stays apart, if there are two processors, and the server's processes are on this machine and may
+/// be moved.
+[[nodiscard]] Workers one_worker(std::string const &conninfo);
+
+/// One round of both sides in turn. Returns SELECTs per second.
+[[nodiscard]] Round<double> work(Workers const &workers, Seconds length, Contender &ours, Contender &other);
+
+}  // namespace pqlease::benchmarks
