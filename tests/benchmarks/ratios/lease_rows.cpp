@@ -4,6 +4,8 @@
 #include "measure/rounds.hpp"
 #include "measure/slices.hpp"
 #include "ratios/allocations.hpp"
+#include "ratios/server_process.hpp"
+#include "ratios/workers.hpp"
 #include <pqlease/pqlease.hpp>
 
 #include <pqxx/pqxx>
@@ -15,13 +17,14 @@ namespace pqlease::benchmarks {
 namespace {
 
 /// How long a call takes on both sides, in microseconds.
-Round<double> lease_and_round_trip(std::string const &conninfo, Seconds length) {
+Round<double> lease_and_round_trip(std::string const &conninfo, Place place, Seconds length) {
   ManagedConnection manager{conninfo};
   pqxx::connection connection{conninfo};
   pqxx::nontransaction transaction{connection};
   auto const empty_lease = [&](std::uint64_t) { auto lease = manager.lease(); };
   auto const round_trip = [&](std::uint64_t) { transaction.exec("SELECT 1"); };
   empty_lease(0);  // opens the session
+  InPlace const in_place{place, {server_process(connection)}};
   auto const rates = alternate(
       {.length = length, .longest_slice = Seconds{0.25}}, [&](Seconds slice) { return repeat(slice, empty_lease); },
       [&](Seconds slice) { return repeat(slice, round_trip); });
@@ -32,7 +35,9 @@ Round<double> lease_and_round_trip(std::string const &conninfo, Seconds length) 
 
 Row compare_with_round_trip(std::string const &conninfo, Settings const &settings) {
   std::vector<Round<double>> rounds;
-  for (int i = 0; i < settings.rounds; ++i) rounds.push_back(lease_and_round_trip(conninfo, settings.round_length));
+  auto const place = one_worker(conninfo).place;
+  for (int i = 0; i < settings.rounds; ++i)
+    rounds.push_back(lease_and_round_trip(conninfo, place, settings.round_length));
   return {.name = "empty lease and release / SELECT 1",
           .limit = Limit{Bound::at_most, 0.02},
           .figures = ratios(rounds),

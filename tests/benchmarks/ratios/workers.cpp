@@ -42,21 +42,15 @@ Slice by_one(Contender &contender) {
   };
 }
 
-int processor_of_the_thread() { return allowed_processors().front(); }
-int processor_of_the_server(Place place) {
-  return place == Place::apart ? allowed_processors().back() : processor_of_the_thread();
-}
-
-void keep_server_on(Contender &contender, int processor) {
-  auto const process = contender.server_process();
+void keep_server_on(int processor, std::optional<pid_t> process) {
   if (!process || !keep_on_processor(*process, processor))
-    throw std::runtime_error{"a server process that cannot be kept on one processor"};
+    throw std::runtime_error{"a server process cannot be kept on one processor"};
 }
 
 }  // namespace
 
 std::string Workers::label() const {
-  if (place == Place::same) return "1 thread, same processor";
+  if (place == Place::same) return "1 processor";
   return threads == 1 ? "1 thread" : fmt::format("{} threads", threads);
 }
 
@@ -68,6 +62,14 @@ Workers one_worker(std::string const &conninfo) {
   return {.threads = 1, .place = possible ? Place::apart : Place::anywhere};
 }
 
+InPlace::InPlace(Place place, std::initializer_list<std::optional<pid_t>> server_processes) {
+  if (place == Place::anywhere) return;
+  auto const processors = allowed_processors();
+  auto const of_server = place == Place::apart ? processors.back() : processors.front();
+  for (auto const process : server_processes) keep_server_on(of_server, process);
+  thread_.emplace(processors.front());
+}
+
 Round<double> work(Workers const &workers, Seconds length, Contender &ours, Contender &other) {
   warm_up(ours);
   warm_up(other);
@@ -76,9 +78,7 @@ Round<double> work(Workers const &workers, Seconds length, Contender &ours, Cont
                      by_crew(other, workers.threads));
   }
   RoundShape const shape{.length = length, .longest_slice = slice_of_one};
-  if (workers.place == Place::anywhere) return alternate(shape, by_one(ours), by_one(other));
-  for (auto *contender : {&ours, &other}) keep_server_on(*contender, processor_of_the_server(workers.place));
-  StayOnProcessor const stay{processor_of_the_thread()};
+  InPlace const in_place{workers.place, {ours.server_process(), other.server_process()}};
   return alternate(shape, by_one(ours), by_one(other));
 }
 

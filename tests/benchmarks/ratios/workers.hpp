@@ -1,9 +1,14 @@
 #pragma once
 
+#include "measure/processors.hpp"
 #include "measure/rounds.hpp"
 #include "measure/slices.hpp"
 #include "ratios/contender.hpp"
 
+#include <sys/types.h>
+
+#include <initializer_list>
+#include <optional>
 #include <string>
 
 namespace pqlease::benchmarks {
@@ -29,6 +34,16 @@ struct Workers {
 /// shows. So this one stays apart, if there are two processors, and the server's processes are on this machine and may
 /// be moved.
 [[nodiscard]] Workers one_worker(std::string const &conninfo);
+
+/// Keeps the calling thread in its place, while this lives, and server processes in theirs for good.
+class InPlace {
+public:
+  /// Throws: std::runtime_error when a process cannot be kept.
+  InPlace(Place place, std::initializer_list<std::optional<pid_t>> server_processes);
+
+private:
+  std::optional<StayOnProcessor> thread_{};
+};
 
 /// One round of both sides in turn. Returns SELECTs per second.
 [[nodiscard]] Round<double> work(Workers const &workers, Seconds length, Contender &ours, Contender &other);
