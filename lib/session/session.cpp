@@ -153,8 +153,9 @@ bool Session::forget_inherited() noexcept {
   return true;
 }
 
+// Without one from the server libpq 15, for one, would send a request with zeros in it.
 std::shared_ptr<CancelKey> Session::make_cancel_key() noexcept {
-  return owns_handle() ? CancelKey::make(raw_) : nullptr;
+  return owns_handle() && backend_pid_ != 0 ? CancelKey::make(raw_) : nullptr;
 }
 
 void Session::close() noexcept {

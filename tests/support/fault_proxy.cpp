@@ -99,6 +99,10 @@ void FaultProxy::cut_after(Direction direction, std::size_t bytes, Ending ending
   in_loop([this, direction, bytes, ending] { trap_ = ProxyTrap{direction, bytes, ending}; });
 }
 
+void FaultProxy::withhold_keys() {
+  in_loop([this] { withholds_keys_ = true; });
+}
+
 ProxyCounts FaultProxy::counts() const {
   std::scoped_lock const lock{mutex_};
   return published_;
@@ -204,6 +208,7 @@ void FaultProxy::accept_clients() {
     }
     links_.emplace_back(std::move(client), std::move(server));
     if (swallowed) links_.back().lose();
+    if (withholds_keys_) links_.back().withhold_key();
   }
 }
 

@@ -61,6 +61,9 @@ public:
   /// Cuts the connection that has bytes in this direction next, after it has forwarded so many of them.
   void cut_after(Direction direction, std::size_t bytes, Ending ending);
 
+  /// Keeps back the cancel keys of connections that are made from now on, as some poolers do.
+  void withhold_keys();
+
   [[nodiscard]] ProxyCounts counts() const;
 
   /// The counts with all that either side has received by now.
@@ -103,6 +106,7 @@ private:
   Traffic traffic_{Traffic::forwarded};
   std::chrono::milliseconds delay_{0};
   std::optional<ProxyTrap> trap_{};
+  bool withholds_keys_{false};
   std::vector<ProxyLink> links_{};
   ProxyCounts counted_{};
   bool ended_{false};

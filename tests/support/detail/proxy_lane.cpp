@@ -4,11 +4,16 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <string_view>
 #include <utility>
 
 namespace pqlease::testing {
 
 namespace {
+
+// Its tag and its length; a process id and a key follow.
+constexpr std::string_view key_head{"K\0\0\0\14", 5};
+constexpr std::size_t key_size = 13;
 
 bool is_passing(int error) { return error == EINTR || error == EAGAIN || error == EWOULDBLOCK; }
 
@@ -17,6 +22,7 @@ bool is_passing(int error) { return error == EINTR || error == EAGAIN || error =
 std::size_t ProxyLane::receive(int source, Clock::time_point due) {
   auto bytes = read_from(source);
   auto const count = bytes.size();
+  if (withholds_key_) drop_key(bytes);
   if (limit_ && count > 0) {
     bytes.resize(std::min(count, limit_->bytes));
     limit_->bytes -= bytes.size();
@@ -63,6 +69,14 @@ std::string ProxyLane::read_from(int source) {
   if (count < 0 && !is_passing(errno)) ending_ = Ending::reset;
   bytes.resize(count > 0 ? static_cast<std::size_t>(count) : 0);
   return bytes;
+}
+
+/// The server sends it in one piece with what comes before and after it.
+void ProxyLane::drop_key(std::string &bytes) {
+  auto const key = bytes.find(key_head);
+  if (key == std::string::npos) return;
+  bytes.erase(key, key_size);
+  withholds_key_ = false;
 }
 
 void ProxyLane::fail() noexcept {

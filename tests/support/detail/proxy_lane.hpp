@@ -28,6 +28,9 @@ public:
   /// Sends what is due. Returns how many bytes.
   std::size_t send(int sink, Clock::time_point now);
 
+  /// Lets the next BackendKeyData not through. Source: PostgreSQL, chapter "Message Formats".
+  void withhold_key() noexcept { withholds_key_ = true; }
+
   /// Lets so many more bytes through, counted from the next chunk, and ends there.
   void end_after(std::size_t bytes, Ending ending);
 
@@ -55,11 +58,13 @@ private:
   static constexpr std::size_t capacity = 256 * 1024;
 
   [[nodiscard]] std::string read_from(int source);
+  void drop_key(std::string &bytes);
   void fail() noexcept;
 
   std::deque<Chunk> chunks_{};
   std::size_t waiting_bytes_{0};
   std::optional<Limit> limit_{};
+  bool withholds_key_{false};
   std::optional<Ending> ending_{};  ///< set as soon as nothing more will come
 };
 

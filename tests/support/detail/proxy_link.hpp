@@ -63,6 +63,9 @@ public:
   /// From now on every byte is swallowed, and so is the server's FIN. For good: the stream has a hole.
   void lose() noexcept;
 
+  /// The client gets no cancel key.
+  void withhold_key() noexcept { to_client_.withhold_key(); }
+
   void cut(Ending ending) noexcept;
 
   [[nodiscard]] bool is_over() const noexcept { return !client_; }
