@@ -50,7 +50,7 @@ void Session::open(Conninfo const &conninfo, Require require, Deadline deadline,
   guard_.watch(socket_);
 }
 
-// PQbackendPID says 0 unless the connection is open. Behind a pooler it may say so all the time.
+// libpq's PQbackendPID says 0 unless the connection is open. Behind some poolers it says so all the time.
 [[gnu::hot]] bool Session::owns_handle() const noexcept {
   return connection_ && connection_->backendpid() == backend_pid_ && connection_->sock() == socket_ &&
          (backend_pid_ != 0 || connection_->is_open());

@@ -8,18 +8,12 @@ namespace {
 
 constexpr pid_t calling_thread = 0;
 
-cpu_set_t allowed_set() {
-  cpu_set_t set{};
-  if (::sched_getaffinity(calling_thread, sizeof set, &set) != 0)
-    throw std::system_error{errno, std::generic_category(), "sched_getaffinity"};
-  return set;
-}
-
 }  // namespace
 
 std::vector<int> allowed_processors() {
-  auto const set = allowed_set();
   std::vector<int> processors;
+  cpu_set_t set{};
+  if (::sched_getaffinity(calling_thread, sizeof set, &set) != 0) return processors;
   for (int processor = 0; processor < CPU_SETSIZE; ++processor) {
     if (CPU_ISSET(processor, &set)) processors.push_back(processor);
   }
@@ -32,9 +26,10 @@ bool keep_on_processor(pid_t process, int processor) noexcept {
   return ::sched_setaffinity(process, sizeof set, &set) == 0;
 }
 
-StayOnProcessor::StayOnProcessor(int processor) : before_{allowed_set()} {
-  if (!keep_on_processor(calling_thread, processor))
-    throw std::system_error{errno, std::generic_category(), "sched_setaffinity"};
+StayOnProcessor::StayOnProcessor(int processor) {
+  if (::sched_getaffinity(calling_thread, sizeof before_, &before_) != 0 ||
+      !keep_on_processor(calling_thread, processor))
+    throw std::system_error{errno, std::generic_category(), "cannot stay on one processor"};
 }
 
 StayOnProcessor::~StayOnProcessor() { ::sched_setaffinity(calling_thread, sizeof before_, &before_); }

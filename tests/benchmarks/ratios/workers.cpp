@@ -58,7 +58,8 @@ Workers one_worker(std::string const &conninfo) {
   auto const processors = allowed_processors();
   pqxx::connection const session{conninfo};
   auto const process = server_process(session);
-  bool const possible = processors.size() > 1 && process && keep_on_processor(*process, processors.back());
+  bool const possible = processors.size() > 1 && process && keep_on_processor(*process, processors.front()) &&
+                        keep_on_processor(*process, processors.back());
   return {.threads = 1, .place = possible ? Place::apart : Place::anywhere};
 }
 

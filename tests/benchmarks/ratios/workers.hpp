@@ -30,9 +30,9 @@ struct Workers {
 };
 
 /// One thread. By default the system puts it and the server's process where it likes, changes its mind in the middle of
-/// a round, and a round trip takes five times as long on two processors as on one: that would be all that the row
-/// shows. So this one stays apart, if there are two processors, and the server's processes are on this machine and may
-/// be moved.
+/// a round, and a round trip takes six times as long on two processors as on one: that would be all that the row shows.
+/// So this one stays apart, if there are two processors, and the server's processes are behind a Unix socket and may be
+/// moved to either.
 [[nodiscard]] Workers one_worker(std::string const &conninfo);
 
 /// Keeps the calling thread in its place, while this lives, and server processes in theirs for good.
